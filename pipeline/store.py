@@ -1,0 +1,216 @@
+"""Paths and file formats: the only module that knows where things lie and how they are written.
+
+    data/raw/D/                 what fetch brought
+    data/ready/D/               images.npy, factors.npy, labels.npy, test.npy, meta.json
+    runs/D/<trial key>/         config.json, trial.log, checkpoint.pt (while training), then
+                                model.safetensors, history.parquet, result.json; or failure.json
+    scores/D/<trial key>/       scores.json, reconstructions.png, traversals.png
+    scores/D/scores.parquet     one row per (trial, metric)
+    reports/                    what people read
+
+Every file is written beside its place and renamed into it, so a reader sees a whole file or none; ``meta.json`` and
+``result.json`` come last, so a folder that has them is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+
+__all__ = ["Ready", "Store", "atomic"]
+
+ARRAYS = ("images", "factors", "labels", "test")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well, and is removed when not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any | None:
+    """The file's content, or None where it is missing or not whole."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def content_checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over names, types, shapes and bytes of arrays: what a data set *is*, whatever wrote it."""
+    digest = hashlib.sha256()
+    for name in ARRAYS:
+        if name in arrays:
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(memoryview(array).cast("B"))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A prepared data set. ``images`` is memory-mapped: uint8 [N, C, H, W], or bit-packed rows (``meta["storage"]``)."""
+
+    name: str
+    meta: dict[str, Any]
+    images: np.ndarray
+    factors: np.ndarray | None
+    labels: np.ndarray | None
+    test: np.ndarray | None
+    """bool [N]: the rows held out from training; None when all are trained on."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.meta["shape"]
+        return channels, height, width
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def train_rows(self) -> np.ndarray | None:
+        """int64 row numbers to train on; None means all."""
+        return None if self.test is None else np.flatnonzero(~self.test)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything a study keeps, below ``root``. Holds no state: many processes may use one store at a time."""
+
+    root: Path
+
+    def raw(self, dataset: str) -> Path:
+        return self.root / "data" / "raw" / dataset
+
+    def ready(self, dataset: str) -> Path:
+        return self.root / "data" / "ready" / dataset
+
+    def run(self, dataset: str, key: str) -> Path:
+        return self.root / "runs" / dataset / key
+
+    def scores(self, dataset: str) -> Path:
+        return self.root / "scores" / dataset
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    # --- ready data -----------------------------------------------------------------------------------------------
+
+    def write_ready(
+        self,
+        dataset: str,
+        *,
+        images: np.ndarray,
+        factors: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        test: np.ndarray | None = None,
+        meta: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Write a prepared data set, ``meta.json`` last; returns the meta data with its checksum.
+
+        ``meta`` must hold ``shape`` ([C, H, W]) and ``storage`` ("uint8" for images [N, C, H, W], "bits" for
+        bit-packed rows [N, ceil(C*H*W/8)]).
+        """
+        folder = self.ready(dataset)
+        (folder / "meta.json").unlink(missing_ok=True)
+        given = {"images": images, "factors": factors, "labels": labels, "test": test}
+        arrays = {name: array for name, array in given.items() if array is not None}
+        for name in ARRAYS:
+            if name in arrays:
+                with atomic(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+                    np.save(file, arrays[name])
+            else:
+                (folder / f"{name}.npy").unlink(missing_ok=True)
+        written = {**meta, "name": dataset, "n": len(images), "checksum": content_checksum(arrays)}
+        write_json(folder / "meta.json", written)
+        return written
+
+    def read_ready(self, dataset: str, *, verify: bool = False) -> Ready:
+        """Open a prepared data set; ``verify`` also compares its bytes with its checksum.
+
+        Raises:
+            UserError: it is missing, truncated, corrupted or not what its meta data says.
+        """
+        folder = self.ready(dataset)
+        cure = f"Prepare it again: dvc repro --force preprocess@{dataset}"
+        meta = read_json(folder / "meta.json")
+        if meta is None:
+            raise UserError(f"{folder / 'meta.json'} is missing or not whole. {cure}")
+        arrays: dict[str, np.ndarray] = {}
+        for name in ARRAYS:
+            path = folder / f"{name}.npy"
+            if not path.exists():
+                continue
+            try:
+                arrays[name] = np.load(path, mmap_mode="r" if name == "images" else None)
+            except (ValueError, OSError, EOFError) as error:
+                raise UserError(f"{path} is truncated or no .npy file ({error}). {cure}") from error
+        if "images" not in arrays:
+            raise UserError(f"{folder / 'images.npy'} is missing. {cure}")
+        for name, array in arrays.items():
+            if len(array) != meta["n"]:
+                raise UserError(f"{folder / name}.npy has {len(array)} rows, meta.json says {meta['n']}. {cure}")
+        if verify and (found := content_checksum(arrays)) != meta["checksum"]:
+            raise UserError(
+                f"{folder}: the arrays are not those that were prepared (checksum {found[:12]}..., "
+                f"meta.json says {meta['checksum'][:12]}...). {cure}"
+            )
+        return Ready(
+            dataset, meta, arrays["images"], arrays.get("factors"), arrays.get("labels"), arrays.get("test")
+        )
+
+    # --- trials ---------------------------------------------------------------------------------------------------
+
+    def result(self, dataset: str, key: str) -> dict[str, Any] | None:
+        """A finished trial's result, or None where the folder is not complete (then it is resumed or redone)."""
+        folder = self.run(dataset, key)
+        result = read_json(folder / "result.json")
+        if not isinstance(result, dict):
+            return None
+        for name, size in result.get("files", {}).items():
+            path = folder / name
+            if not path.exists() or path.stat().st_size != size:
+                return None
+        return result
+
+    def write_result(self, dataset: str, key: str, result: Mapping[str, Any], files: tuple[str, ...]) -> None:
+        """Close a run folder: ``result.json`` with the sizes of its files, last; then what only resuming needs goes."""
+        folder = self.run(dataset, key)
+        sizes = {name: (folder / name).stat().st_size for name in files}
+        write_json(folder / "result.json", {**result, "files": sizes})
+        for name in ("checkpoint.pt", "failure.json"):
+            (folder / name).unlink(missing_ok=True)
+
+    def failure(self, dataset: str, key: str) -> dict[str, Any] | None:
+        """Why the last attempt at a trial failed, or None where it did not."""
+        return read_json(self.run(dataset, key) / "failure.json")
+
+    def history(self, dataset: str, key: str) -> pd.DataFrame:
+        """A trial's learning curves: a row per recorded step, a column per term."""
+        return pd.read_parquet(self.run(dataset, key) / "history.parquet")
