@@ -1,0 +1,266 @@
+"""params.yaml as frozen, validated objects. An unknown key or a bad value is an error that names it.
+
+A study is (data sets) x (families x the values of their hyper-parameters) x (seeds). Where a hyper-parameter has a
+list, each of its values is a point of the grid; a value is a number, a string, or ``{schedule: ..., ...}``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from pipeline.errors import UserError
+from pipeline.folders import member, members
+
+__all__ = ["Evaluation", "Model", "Params", "Scheduling", "Tracking", "hyper_points", "load"]
+
+FILE = "params.yaml"
+
+
+class Strict(BaseModel):
+    """Frozen; a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(Strict):
+    """What every family is built from."""
+
+    network: str | dict[str, Any] = "conv"
+    """conv, burgess, or {name: mlp, hidden: [256, 256]}."""
+    latents: Annotated[int, Field(ge=1, le=4096)] = 10
+    """Number of latent variables, L."""
+    likelihood: str | dict[str, Any] = "bernoulli"
+    """bernoulli, or {name: gaussian, sigma: 0.1 | learned}."""
+
+
+class Override(Strict):
+    """What one data set has otherwise: keys of ``model`` and of ``training``."""
+
+    model: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+
+
+class Scheduling(Strict):
+    """What a trial may use, and where trials run. Not part of a trial's identity."""
+
+    cpu: Annotated[float, Field(gt=0)] = 1
+    """CPU cores per trial, which is also its number of threads; below 1, several trials share a core."""
+    gpu: Annotated[float, Field(ge=0)] = 0
+    """GPUs per trial; a fraction lets several trials share one."""
+    retries: Annotated[int, Field(ge=0)] = 2
+    """How often a failed trial is tried again within one run, from its last checkpoint."""
+    checkpoint_seconds: Annotated[float, Field(gt=0)] = 30
+    """Seconds of training between two checkpoints: what an interruption can cost at most."""
+    address: str | None = None
+    """A Ray cluster to join (``auto`` or host:port); null starts Ray on this machine."""
+
+
+class Tracking(Strict):
+    """Where MLflow runs go."""
+
+    uri: str = "sqlite:///mlflow.db"
+    """Any MLflow tracking URI; a relative SQLite path is relative to the root of the repository."""
+
+
+class Evaluation(Strict):
+    """What is computed of every trained model."""
+
+    metrics: dict[str, dict[str, Any] | None]
+    """Metric names (the files in metrics/*/) and their settings; a metric whose input a data set lacks is left out."""
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    """Images per forward pass; changes speed, not results."""
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _list_means_defaults(cls, value: Any) -> Any:
+        return {name: {} for name in value} if isinstance(value, list) else value
+
+
+class Params(Strict):
+    """One study: the whole of params.yaml."""
+
+    study: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w .-]+$")]
+    """Its name: the MLflow experiment, and the report's title."""
+    datasets: Annotated[dict[str, dict[str, Any] | None], Field(min_length=1)]
+    """Data set name (a file in pipeline/datasets/) -> its options."""
+    families: Annotated[dict[str, dict[str, Any] | None], Field(min_length=1)]
+    """Family name (a file in vaecore/families/) -> its hyper-parameters; a list is a grid."""
+    untrained: bool = False
+    """Also score models that were initialised and never trained: the baseline every number is seen against."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
+    """One trial per configuration and seed."""
+    model: Model = Model()
+    training: dict[str, Any]
+    """The fields of vaecore.training.Settings."""
+    overrides: dict[str, Override] = {}
+    """Data set name -> what is otherwise there."""
+    scheduling: Scheduling = Scheduling()
+    evaluation: Evaluation
+    tracking: Tracking = Tracking()
+
+    def model_of(self, dataset: str) -> Model:
+        override = self.overrides.get(dataset, Override())
+        return _validate(Model, {**self.model.model_dump(), **override.model}, f"overrides.{dataset}.model")
+
+    def training_of(self, dataset: str) -> Any:
+        """The data set's :class:`vaecore.training.Settings`."""
+        override = self.overrides.get(dataset, Override())
+        where = f"overrides.{dataset}.training" if override.training else "training"
+        return _settings({**self.training, **override.training}, where)
+
+    def dataset_options(self, name: str) -> Any:
+        """The data set's own ``Options`` object."""
+        module = member("pipeline.datasets", name, key=f"datasets.{name}")
+        return _validate(module.Options, self.datasets[name] or {}, f"datasets.{name}")
+
+
+def load(path: Path = Path(FILE)) -> Params:
+    """Read and check the whole of a params file, so that a mistake shows before anything runs.
+
+    Raises:
+        UserError: names the key, what was found and what is allowed.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file here ({Path.cwd()}). Run from the root of the repository.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys and values, found {type(content).__name__}.")
+    params: Params = _validate(Params, content, "")
+    for name in params.datasets:
+        params.dataset_options(name)
+        params.model_of(name)
+    for name in params.overrides:
+        if name not in params.datasets:
+            raise UserError(f"{FILE}: overrides.{name}: no such data set in this study. It has: {', '.join(params.datasets)}.")
+    if len(set(params.seeds)) != len(params.seeds):
+        raise UserError(f"{FILE}: seeds: each seed once, got {params.seeds}.")
+    _check_metrics(params)
+    return params
+
+
+def check_training(params: Params) -> None:
+    """The checks that need torch: hyper-parameters and training settings against what vaecore declares."""
+    for name in params.datasets:
+        params.training_of(name)
+    for family, grid in params.families.items():
+        hyper_points(family, grid or {})
+
+
+def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The points of one family's grid, in the order written; every value checked, defaults filled in.
+
+    Raises:
+        UserError: an unknown or missing hyper-parameter, an empty list, or a value that is not allowed.
+    """
+    from vaecore import families
+
+    known = members("vaecore.families")
+    if family not in known:
+        raise UserError(f"{FILE}: families: there is no {family!r}. Known: {', '.join(known)} (one file each in vaecore/families/).")
+    declared = families.family_class(family).hyperparameters
+    for name in grid:
+        if name not in declared:
+            has = ", ".join(declared) or "none"
+            raise UserError(f"{FILE}: families.{family}: unknown hyper-parameter {name!r}. It has: {has}.")
+    axes: list[list[Any]] = []
+    for name, hyperparameter in declared.items():
+        where = f"families.{family}.{name}"
+        if name not in grid:
+            if hyperparameter.default is None:
+                raise UserError(f"{FILE}: {where}: needs a value ({hyperparameter.meaning}); a list makes a grid.")
+            axes.append([hyperparameter.default])
+            continue
+        values = grid[name] if isinstance(grid[name], list) else [grid[name]]
+        if not values:
+            raise UserError(f"{FILE}: {where}: the grid is empty; list at least one value, or leave the family out.")
+        for value in values:
+            try:
+                hyperparameter.check(name, value)
+            except (TypeError, ValueError) as error:
+                raise UserError(f"{FILE}: {where}: {error}") from None
+        canonical = [_canonical(value) for value in values]
+        for position, value in enumerate(canonical):
+            if value in canonical[:position]:
+                raise UserError(f"{FILE}: {where}: {value!r} is listed twice.")
+        axes.append(canonical)
+    return [dict(zip(declared, point, strict=True)) for point in product(*axes)]
+
+
+def _canonical(value: Any) -> Any:
+    """4 and 4.0 are one value, and so have one trial key."""
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(inner) for key, inner in sorted(value.items())}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _check_metrics(params: Params) -> None:
+    import inspect
+
+    import metrics
+
+    known = metrics.names()
+    for name, settings in params.evaluation.metrics.items():
+        where = f"evaluation.metrics.{name}"
+        if name not in known:
+            raise UserError(f"{FILE}: {where}: there is no such metric. Known: {', '.join(sorted(known))}.")
+        accepted = [
+            parameter.name
+            for parameter in inspect.signature(metrics.function(name)).parameters.values()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        ]
+        for key in settings or {}:
+            if key not in accepted:
+                has = ", ".join(accepted) or "none"
+                raise UserError(f"{FILE}: {where}: unknown setting {key!r}. It has: {has}.")
+
+
+def _settings(values: Mapping[str, Any], where: str) -> Any:
+    from vaecore.training import Settings
+
+    known = [field.name for field in dataclasses.fields(Settings)]
+    for name in values:
+        if name not in known:
+            raise UserError(f"{FILE}: {where}: unknown key {name!r}. Known: {', '.join(known)}.")
+    try:
+        return TypeAdapter(Settings).validate_python(dict(values))
+    except ValidationError as error:
+        raise UserError(_explain(error, where)) from None
+    except ValueError as error:
+        raise UserError(f"{FILE}: {where}: {error}") from None
+
+
+def _validate(model: type[BaseModel], values: Mapping[str, Any], where: str) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(error, where, model)) from None
+
+
+def _explain(error: ValidationError, where: str, model: type[BaseModel] | None = None) -> str:
+    """One line per mistake: params.yaml: key: what is wrong, got what."""
+    lines = []
+    for mistake in error.errors():
+        location = ".".join(str(part) for part in ([where] if where else []) + list(mistake["loc"]))
+        message = mistake["msg"].removeprefix("Value error, ")
+        if mistake["type"] == "extra_forbidden":
+            known = ""
+            if model is not None and len(mistake["loc"]) == 1:
+                known = f" Known here: {', '.join(model.model_fields)}."
+            lines.append(f"{FILE}: {location}: unknown key.{known}")
+        elif mistake["type"] == "missing":
+            lines.append(f"{FILE}: {location}: is missing, and has no default.")
+        else:
+            lines.append(f"{FILE}: {location or 'the file'}: {message}, got {mistake['input']!r}.")
+    return "\n".join(lines)
