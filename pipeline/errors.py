@@ -25,5 +25,8 @@ def user_errors(stage: str) -> Iterator[None]:
         print(f"\n{stage}: {error}\n", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        print(f"\n{stage}: interrupted; what was finished is kept, `dvc repro` goes on from here\n", file=sys.stderr)
+        print(
+            f"\n{stage}: interrupted; what was finished is kept, `dvc repro` goes on from here\n",
+            file=sys.stderr,
+        )
         raise SystemExit(130) from None

@@ -130,7 +130,9 @@ def load(path: Path = Path(FILE)) -> Params:
     try:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file here ({Path.cwd()}). Run from the root of the repository.") from None
+        raise UserError(
+            f"{path}: there is no such file here ({Path.cwd()}). Run from the root of the repository."
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}") from None
     if not isinstance(content, dict):
@@ -141,7 +143,9 @@ def load(path: Path = Path(FILE)) -> Params:
         params.model_of(name)
     for name in params.overrides:
         if name not in params.datasets:
-            raise UserError(f"{FILE}: overrides.{name}: no such data set in this study. It has: {', '.join(params.datasets)}.")
+            raise UserError(
+                f"{FILE}: overrides.{name}: no such data set in this study. It has: {', '.join(params.datasets)}."
+            )
     if len(set(params.seeds)) != len(params.seeds):
         raise UserError(f"{FILE}: seeds: each seed once, got {params.seeds}.")
     _check_metrics(params)
@@ -166,7 +170,9 @@ def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     known = members("vaecore.families")
     if family not in known:
-        raise UserError(f"{FILE}: families: there is no {family!r}. Known: {', '.join(known)} (one file each in vaecore/families/).")
+        raise UserError(
+            f"{FILE}: families: there is no {family!r}. Known: {', '.join(known)} (one file each in vaecore/families/)."
+        )
     declared = families.family_class(family).hyperparameters
     for name in grid:
         if name not in declared:
@@ -177,12 +183,16 @@ def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
         where = f"families.{family}.{name}"
         if name not in grid:
             if hyperparameter.default is None:
-                raise UserError(f"{FILE}: {where}: needs a value ({hyperparameter.meaning}); a list makes a grid.")
+                raise UserError(
+                    f"{FILE}: {where}: needs a value ({hyperparameter.meaning}); a list makes a grid."
+                )
             axes.append([hyperparameter.default])
             continue
         values = grid[name] if isinstance(grid[name], list) else [grid[name]]
         if not values:
-            raise UserError(f"{FILE}: {where}: the grid is empty; list at least one value, or leave the family out.")
+            raise UserError(
+                f"{FILE}: {where}: the grid is empty; list at least one value, or leave the family out."
+            )
         for value in values:
             try:
                 hyperparameter.check(name, value)

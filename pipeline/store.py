@@ -175,7 +175,9 @@ class Store:
             raise UserError(f"{folder / 'images.npy'} is missing. {cure}")
         for name, array in arrays.items():
             if len(array) != meta["n"]:
-                raise UserError(f"{folder / name}.npy has {len(array)} rows, meta.json says {meta['n']}. {cure}")
+                raise UserError(
+                    f"{folder / name}.npy has {len(array)} rows, meta.json says {meta['n']}. {cure}"
+                )
         if verify and (found := content_checksum(arrays)) != meta["checksum"]:
             raise UserError(
                 f"{folder}: the arrays are not those that were prepared (checksum {found[:12]}..., "
