@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import pandas as pd
