@@ -1,0 +1,70 @@
+"""Ray: joined where a cluster is named, started on this machine where not.
+
+``ray job submit`` sets RAY_ADDRESS, so a study submitted to a cluster joins it without a change to params.yaml.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.params import Scheduling
+
+__all__ = ["connect", "device_of", "threads_of"]
+
+
+@contextmanager
+def connect(scheduling: Scheduling) -> Iterator[None]:
+    """A Ray connection for the time of the block, checked to have what one trial asks for.
+
+    Raises:
+        UserError: no cluster at the address, or no node with so many CPUs or GPUs.
+    """
+    # The workers import this package from where the driver runs, whatever else is installed.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    joined = scheduling.address or os.environ.get("RAY_ADDRESS")
+    try:
+        ray.init(
+            address=scheduling.address,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            **({} if joined else {"include_dashboard": False}),
+        )
+    except ConnectionError as error:
+        raise UserError(
+            f"params.yaml: scheduling.address: no Ray cluster answers at {joined!r} ({error}). "
+            "Start one (`ray start --head`), correct the address, or use null for this machine."
+        ) from None
+    try:
+        _check_resources(scheduling, ray.nodes())
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_resources(scheduling: Scheduling, nodes: list[dict]) -> None:
+    for key, resource, asked in (("cpu", "CPU", scheduling.cpu), ("gpu", "GPU", scheduling.gpu)):
+        largest = max((node["Resources"].get(resource, 0) for node in nodes if node["Alive"]), default=0)
+        if asked > largest:
+            cure = "Set it to 0 to train on CPUs." if largest == 0 else f"Ask for at most {largest:g}."
+            raise UserError(
+                f"params.yaml: scheduling.{key}: a trial asks for {asked:g} {resource}s, "
+                f"the largest node has {largest:g}. {cure}"
+            )
+
+
+def device_of(scheduling: Scheduling) -> str:
+    """Where a trial's tensors live."""
+    return "cuda" if scheduling.gpu > 0 else "cpu"
+
+
+def threads_of(scheduling: Scheduling) -> int:
+    """Threads of one trial's process: its share of the cores, at least one."""
+    return max(1, int(scheduling.cpu))

@@ -1,0 +1,136 @@
+"""DVC stage ``tune``: train every trial of the study that is not finished, as many at a time as the machines allow.
+
+Ray Tune schedules; what is skipped is decided here, per trial, by the run folders. So adding a seed, a β or a family
+trains just that, and an interrupted study goes on where it stopped. A failed trial is retried from its last
+checkpoint, then left for the next ``dvc repro``; the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.cluster import connect, device_of, threads_of
+from pipeline.errors import UserError, user_errors
+from pipeline.params import Params, Scheduling, check_training, load
+from pipeline.progress import progress_callback
+from pipeline.store import Ready, Store
+from pipeline.tracking import Tracker
+from pipeline.trial import Trial, build, expand, run
+
+__all__ = ["main", "read_data", "train_trials", "trainable"]
+
+REPORT_SECONDS = 1.0
+"""At most so often a trial tells the driver how far it is."""
+
+
+def trainable(config: Mapping[str, Any], *, root: str, scheduling: Mapping[str, Any]) -> None:
+    """What Ray runs in a worker: one trial, to its end or its failure."""
+    import torch
+    from ray import tune
+
+    shares = Scheduling(**scheduling)
+    trial = Trial.from_config(config["trial"])
+    torch.set_num_threads(threads_of(shares))
+    reported = 0.0
+    steps = run(trial, Store(Path(root)), device=device_of(shares), checkpoint_seconds=shares.checkpoint_seconds)
+    for step, terms in steps:
+        if time.monotonic() - reported >= REPORT_SECONDS:
+            tune.report({"step": step, "distortion": terms["distortion"], "rate": terms["rate"]})
+            reported = time.monotonic()
+    tune.report({"step": trial.training.steps, "distortion": None, "rate": None})
+
+
+def train_trials(trials: Sequence[Trial], params: Params, store: Store, tracker: Tracker) -> None:
+    """Train ``trials``; how each ended is in its run folder, whatever happened here."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+    with connect(params.scheduling), tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
+        from ray import tune
+
+        function = partial(trainable, root=str(store.root), scheduling=params.scheduling.model_dump())
+        tuner = tune.Tuner(
+            tune.with_resources(function, {"cpu": params.scheduling.cpu, "gpu": params.scheduling.gpu}),
+            param_space={"trial": tune.grid_search([trial.config() for trial in trials])},
+            tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id),
+            run_config=tune.RunConfig(
+                name="study",
+                # Nothing of lasting worth: finished trials and checkpoints are in the run folders.
+                storage_path=scratch,
+                failure_config=tune.FailureConfig(max_failures=params.scheduling.retries),
+                callbacks=[progress_callback(trials, store, tracker)],
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+
+def read_data(params: Params, store: Store) -> dict[str, Ready]:
+    """Every data set of the study, its bytes compared with its checksum."""
+    return {name: store.read_ready(name, verify=True) for name in params.datasets}
+
+
+def check_models(trials: Sequence[Trial], ready: Mapping[str, Ready]) -> None:
+    """Build one model of each kind, so that what cannot be built is said before anything is trained."""
+    kinds = {(trial.dataset, trial.family, str(trial.hyper)): trial for trial in trials}
+    for trial in kinds.values():
+        try:
+            build(trial, ready[trial.dataset])
+        except ValueError as error:
+            raise UserError(f"params.yaml: {trial.dataset}, {trial.family}: {error}") from None
+
+
+def main() -> None:
+    params, store = load(), Store(Path.cwd())
+    check_training(params)
+    ready = read_data(params, store)
+    trials = expand(params, ready)
+    pending = [trial for trial in trials if store.result(trial.dataset, trial.key) is None]
+    started = [trial for trial in pending if (store.run(trial.dataset, trial.key) / "checkpoint.pt").exists()]
+    print(
+        f"tune: {len(trials)} trials: {len(trials) - len(pending)} finished earlier, {len(pending)} to train"
+        + (f", {len(started)} of them from a checkpoint" if started else ""),
+        flush=True,
+    )
+    tracker = Tracker.open(params.tracking.uri, params.study, store.root)
+    if pending:
+        check_models(pending, ready)
+        # The largest first: the last trials to start are short, and no core waits long at the end.
+        cost = {name: data.images[0].size * 1.0 for name, data in ready.items()}
+        pending.sort(key=lambda trial: -trial.training.steps * cost[trial.dataset])
+        train_trials(pending, params, store, tracker)
+    tracker.sync(trials, store)
+    conclude(trials, store)
+
+
+def conclude(trials: Sequence[Trial], store: Store) -> None:
+    """Say how the study ended; exit status 1 where nothing of it succeeded, or where it was interrupted."""
+    results = {trial.key: store.result(trial.dataset, trial.key) for trial in trials}
+    unfinished = [trial for trial in trials if results[trial.key] is None]
+    failures = [(trial, store.failure(trial.dataset, trial.key)) for trial in unfinished]
+    for trial in trials:
+        result = results[trial.key]
+        if result is not None and result["status"] == "diverged":
+            print(f"tune: diverged at step {result['diverged_at']}: {trial.dataset} {trial.name}")
+    for trial, failure in failures:
+        reason = failure["reason"] if failure else "did not run to its end"
+        log = store.run(trial.dataset, trial.key).relative_to(store.root) / "trial.log"
+        print(f"tune: failed: {trial.dataset} {trial.name}: {reason} (see {log})", file=sys.stderr)
+    print(f"tune: {len(trials) - len(unfinished)} of {len(trials)} trials are complete", flush=True)
+    if any(failure is None for _, failure in failures):
+        raise UserError(f"{len(unfinished)} trials did not run to their end. `dvc repro` goes on with them.")
+    if len(unfinished) == len(trials):
+        raise UserError("every trial failed. Cure the first reason above, then `dvc repro` retries them.")
+    if unfinished:
+        print(f"tune: `dvc repro` again retries the {len(unfinished)} that failed", flush=True)
+
+
+if __name__ == "__main__":
+    with user_errors("tune"):
+        main()
