@@ -168,7 +168,7 @@ class Store:
             if not path.exists():
                 continue
             try:
-                arrays[name] = np.load(path, mmap_mode="r" if name == "images" else None)
+                arrays[name] = np.load(path, mmap_mode="c" if name == "images" else None)
             except (ValueError, OSError, EOFError) as error:
                 raise UserError(f"{path} is truncated or no .npy file ({error}). {cure}") from error
         if "images" not in arrays:

@@ -1,0 +1,61 @@
+# betabench: every command a user needs. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# Nobody's usage statistics are sent by anything we run.
+export DVC_NO_ANALYTICS := 1
+export RAY_USAGE_STATS_ENABLED := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test ui lint clean
+
+help:
+	@echo "make run    train the study in params.yaml, score it, write reports/index.html"
+	@echo "make ui     MLflow's user interface on this machine, http://localhost:5000"
+	@echo "make test   the whole test suite"
+	@echo "make lint   formatting, lint, types"
+	@echo "make clean  remove what was generated: data, runs, scores, reports, MLflow store, .venv"
+
+run: $(VENV)/run
+	dvc repro
+	@echo
+	@echo "report:    $(CURDIR)/reports/index.html"
+	@echo "MLflow UI: make ui, then http://localhost:5000"
+
+test: $(VENV)/test
+	python -m pytest -n auto --dist loadfile
+
+ui: $(VENV)/run
+	python -m pipeline.ui
+
+lint: $(VENV)/lint
+	ruff format --check .
+	ruff check .
+	mypy
+
+clean:
+	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info
+	find reports -type f ! -name .gitignore -delete
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "betabench needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: $(VENV)/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(PIP) -e ".[test]"
+	@touch $@
+
+$(VENV)/lint: $(VENV)/run
+	$(PIP) -e ".[lint]"
+	@touch $@
