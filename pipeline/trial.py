@@ -68,8 +68,10 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """For people: family, what is particular to it, seed."""
-        values = [f"{name}={_short(value)}" for name, value in self.hyper.items()]
+        """For people: family, the hyper-parameters that are not the default, seed."""
+        declared = families.family_class(self.family).hyperparameters
+        particular = {name: value for name, value in self.hyper.items() if value != declared[name].default}
+        values = [f"{name}={_short(value)}" for name, value in particular.items()]
         return " ".join(
             [self.family, *values, *(["untrained"] if self.untrained else []), f"seed={self.seed}"]
         )

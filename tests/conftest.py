@@ -1,0 +1,41 @@
+"""Fixtures for every test: the shared reference data, and small real data sets in a store of the test's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+import pipeline  # switches usage statistics off before Ray or MLflow is imported
+from pipeline.store import Store
+
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference values and genuine data that BETABENCH_SHARED names; a user's clone has none."""
+    folder = os.environ.get("BETABENCH_SHARED")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("BETABENCH_SHARED does not name the folder of reference data")
+    return Path(folder)
+
+
+@pytest.fixture()
+def digits_store(tmp_path: Path) -> Store:
+    """A store with 300 of scikit-learn's digits, prepared, 60 of them held out."""
+    digits = load_digits()
+    store = Store(tmp_path)
+    store.write_ready(
+        "digits",
+        images=np.round(digits.images[:300] * 255 / 16).astype(np.uint8)[:, None],
+        labels=digits.target[:300].astype(np.int64),
+        test=np.arange(300) % 5 == 0,
+        meta={"shape": [1, 8, 8], "storage": "uint8", "licence": "BSD-3-Clause", "citation": "scikit-learn"},
+    )
+    return store
