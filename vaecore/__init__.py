@@ -1,0 +1,1 @@
+"""The models of betabench: networks, likelihoods, divergences, families and the training loop. PyTorch and nothing else."""

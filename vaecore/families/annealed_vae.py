@@ -1,0 +1,33 @@
+"""AnnealedVAE: the rate held at a capacity that grows with the step.
+
+    loss = D + γ |R̄ - C|,  R̄ = mean of R over the batch
+
+    D [B] nats per image; R̄ and C nats per image; γ ≥ 0 a pure number. The distance is that of the batch's mean rate:
+    the mean of |R - C| would force every image to the same rate.
+
+C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding disentangling in β-VAE, 2018,
+arXiv:1804.03599.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from vaecore.families import Family
+from vaecore.hyperparameters import Hyperparameter
+
+__all__ = ["AnnealedVAE"]
+
+
+class AnnealedVAE(Family):
+    hyperparameters = {
+        "capacity": Hyperparameter("rate C to hold", unit="nats", low=0, scheduled=True),
+        "gamma": Hyperparameter("weight γ of the rate's distance from C", low=0, scheduled=True),
+    }
+
+    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        terms = self.autoencoder(x, noise["posterior"]).terms
+        gap = (terms["rate"].mean() - hyper["capacity"]).abs()  # []
+        return {"loss": terms["distortion"] + hyper["gamma"] * gap, **terms, "capacity_gap": gap}

@@ -1,0 +1,52 @@
+"""β-TCVAE: the total correlation of the codes weighted by β, as estimated from the batch.
+
+    loss = D + R + (β - 1) TC    =  in expectation  D + MI + β TC + DW
+
+    R = MI + TC + DW: mutual information of image and code, total correlation, dimension-wise KL; see ``vaecore.divergences``
+    D, R, MI, TC, DW [B] nats per image; β ≥ 0 a pure number
+
+R is the closed form, as in the 12,600-model study, and only TC is estimated: the same expectation as the paper's sum of three
+estimates, with less variance, and the VAE exactly at β = 1. The recorded MI, TC and DW add up to the one-sample estimate of R.
+
+R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentanglement in Variational Autoencoders, 2018, arXiv:1802.04942.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from vaecore.autoencoder import Autoencoder
+from vaecore.divergences import ESTIMATORS, decomposition
+from vaecore.families import Family
+from vaecore.hyperparameters import Hyperparameter
+
+__all__ = ["BetaTCVAE"]
+
+
+class BetaTCVAE(Family):
+    hyperparameters = {
+        "beta": Hyperparameter("weight β of the total correlation", low=0, scheduled=True),
+        "estimator": Hyperparameter(
+            "how q(z) is estimated from a batch", default="stratified", choices=tuple(sorted(ESTIMATORS))
+        ),
+    }
+
+    def __init__(self, autoencoder: Autoencoder, dataset_size: int, *, estimator: str) -> None:
+        super().__init__(autoencoder, dataset_size)
+        self.estimator = estimator
+
+    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        posterior, z, terms = self.autoencoder(x, noise["posterior"])
+        log_weights = ESTIMATORS[self.estimator](len(z), self.dataset_size, z.device)
+        information, correlation, dimensions = decomposition(
+            z, posterior.mean, posterior.log_variance, log_weights
+        )
+        return {
+            "loss": terms["distortion"] + terms["rate"] + (hyper["beta"] - 1) * correlation,
+            **terms,
+            "mutual_information": information,
+            "total_correlation": correlation,
+            "dimension_wise_kl": dimensions,
+        }

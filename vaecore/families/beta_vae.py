@@ -1,0 +1,28 @@
+"""β-VAE: the rate weighted by β.
+
+    loss = D + β R
+
+    D, R [B] nats per image; β ≥ 0 a pure number, on a schedule if wanted (warm-up, cyclical).
+
+I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed, A. Lerchner, β-VAE: Learning Basic Visual Concepts with a
+Constrained Variational Framework, 2017, ICLR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from vaecore.families import Family
+from vaecore.hyperparameters import Hyperparameter
+
+__all__ = ["BetaVAE"]
+
+
+class BetaVAE(Family):
+    hyperparameters = {"beta": Hyperparameter("weight β of the rate", low=0, scheduled=True)}
+
+    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        terms = self.autoencoder(x, noise["posterior"]).terms
+        return {"loss": terms["distortion"] + hyper["beta"] * terms["rate"], **terms}
