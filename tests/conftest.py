@@ -10,7 +10,6 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import pipeline  # switches usage statistics off before Ray or MLflow is imported
 from pipeline.store import Store
 
 torch.set_num_threads(1)
@@ -26,7 +25,7 @@ def shared() -> Path:
     return Path(folder)
 
 
-@pytest.fixture()
+@pytest.fixture
 def digits_store(tmp_path: Path) -> Store:
     """A store with 300 of scikit-learn's digits, prepared, 60 of them held out."""
     digits = load_digits()
