@@ -154,8 +154,22 @@ def load(path: Path = Path(FILE)) -> Params:
 
 def check_training(params: Params) -> None:
     """The checks that need torch: hyper-parameters and training settings against what vaecore declares."""
+    from vaecore import likelihoods, networks
+
     for name in params.datasets:
         params.training_of(name)
+        model = params.model_of(name)
+        overridden = params.overrides.get(name, Override()).model
+        checks = {
+            "network": lambda network: networks.encoder(network, (1, 32, 32), 1),
+            "likelihood": likelihoods.likelihood,
+        }
+        for key, check in checks.items():
+            try:
+                check(getattr(model, key))
+            except ValueError as error:
+                where = f"overrides.{name}.model" if key in overridden else "model"
+                raise UserError(f"{FILE}: {where}.{key}: {error}") from None
     for family, grid in params.families.items():
         hyper_points(family, grid or {})
 
