@@ -1,0 +1,66 @@
+"""Numbers that compare trained models, as functions of arrays: no model, no data set, no file.
+
+    metrics/<what it judges>/<name>.py      one public function, called like the file: arrays in, dict[str, float] out
+
+The file's name is the metric's name everywhere. Parameters before the `*` are arrays (or facts about them) that the
+caller passes by name, those after it are settings with the field's defaults (and `test`, the one array that may be
+missing); `metrics.arrays` tabulates the shapes.
+The first key of the answer is the main value, called like the file; other keys start with the file's name too.
+Each module states what it measures, for reports and documentation:
+
+    TITLE: str                       one line
+    UNIT: str                        of the main value; "" for a pure number
+    HIGHER_IS_BETTER: bool | None    None: neither end is better by itself
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+__all__ = ["Description", "describe", "function", "names"]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a report needs to know about a metric."""
+
+    name: str
+    folder: str
+    """What the metric judges: "disentanglement", "rate", "reconstruction", "representation"."""
+    title: str
+    unit: str
+    higher_is_better: bool | None
+
+
+def names() -> dict[str, str]:
+    """Every metric and the folder that it is in, found by walking the folders."""
+    found: dict[str, str] = {}
+    for folder in sorted(entry.name for entry in pkgutil.iter_modules(__path__) if entry.ispkg):
+        package = importlib.import_module(f"{__name__}.{folder}")
+        for name in sorted(entry.name for entry in pkgutil.iter_modules(package.__path__)):
+            assert name not in found, f"two metrics are called {name}: in {found[name]} and in {folder}"
+            found[name] = folder
+    return found
+
+
+def function(name: str) -> Callable[..., dict[str, float]]:
+    """The metric called `name`. Raises ValueError, listing what exists, on a name that none has."""
+    found: Callable[..., dict[str, float]] = getattr(_module(name), name)
+    return found
+
+
+def describe(name: str) -> Description:
+    """Title, unit and direction of the metric called `name`. Raises ValueError like `function`."""
+    module = _module(name)
+    return Description(name, names()[name], module.TITLE, module.UNIT, module.HIGHER_IS_BETTER)
+
+
+def _module(name: str) -> ModuleType:
+    folders = names()
+    if name not in folders:
+        raise ValueError(f"unknown metric {name!r}; there are: {', '.join(folders)}")
+    return importlib.import_module(f"{__name__}.{folders[name]}.{name}")

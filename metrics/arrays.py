@@ -1,0 +1,172 @@
+"""What a metric accepts: shapes, types, finiteness. Every check answers with what was found and what to do.
+
+| argument        | shape        | values                                                          |
+|-----------------|--------------|-----------------------------------------------------------------|
+| codes, mean     | [N, L]       | real, |value| ≤ 1e15                                            |
+| std             | [N, L]       | real, 0 ≤ value ≤ 1e15; 0 is a deterministic code               |
+| factors         | [N, K]       | integers; only which rows share a value matters                 |
+| labels          | [N]          | integers, likewise                                              |
+| test            | [N]          | bool: rows that were held out from training                     |
+| images          | [N, C, H, W] | real in [0, 1]                                                  |
+| reconstructions | [N, C, H, W] | real, |value| ≤ 1e15 (a Gaussian mean may leave [0, 1])         |
+| distortion      | [N]          | nats per image, finite                                          |
+| rate            | [N]          | nats per image, finite or +inf                                  |
+
+N counts images, L latents, K ground-truth factors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "at_least",
+    "fraction_images",
+    "generator",
+    "integers",
+    "per_image",
+    "real",
+    "row_mask",
+    "same_rows",
+    "value_index",
+]
+
+# Beyond this a model has diverged, and squares and ranges start to overflow in float32.
+LARGEST = 1e15
+
+
+def _found(array: NDArray[Any]) -> str:
+    return f"{array.dtype} {list(array.shape)}"
+
+
+def real(name: str, values: ArrayLike, axes: str = "N, L", *, rows: int = 1) -> NDArray[Any]:
+    """Finite real numbers of the shape `axes`; float32 and float64 stay what they are, the rest becomes float64.
+
+    Raises ValueError on another number of axes, an empty axis, fewer than `rows` rows, a type that is not real,
+    NaN, infinity, or magnitudes over 1e15.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers [{axes}], got {_found(array)}; convert it to float")
+    if array.ndim != axes.count(",") + 1 or 0 in array.shape:
+        raise ValueError(
+            f"{name}: expected a non-empty array [{axes}], got {_found(array)}; one row per image, no axis left out"
+        )
+    at_least(name, len(array), rows)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    low, high = (
+        array.min(),
+        array.max(),
+    )  # NaN and infinity show in one of them, without a mask of the array's size
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+        raise ValueError(
+            f"{name}: expected finite numbers, found NaN or infinity in {len(bad)} of {len(array)} rows "
+            f"(first: row {bad[0]}); the model has diverged, leave it out"
+        )
+    if max(-float(low), float(high)) > LARGEST:
+        raise ValueError(
+            f"{name}: expected magnitudes up to {LARGEST:g}, found {max(-float(low), float(high)):g}; "
+            "the model has diverged, leave it out"
+        )
+    return array
+
+
+def integers(name: str, values: ArrayLike, axes: str, *, rows: int = 1) -> NDArray[Any]:
+    """Integers of the shape `axes`: value indices or class numbers, of which only equality is ever used."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iub":
+        raise ValueError(
+            f"{name}: expected integers [{axes}], got {_found(array)}; pass each value's index, not the value itself"
+        )
+    if array.ndim != axes.count(",") + 1 or 0 in array.shape:
+        raise ValueError(
+            f"{name}: expected a non-empty array [{axes}], got {_found(array)}; one row per image"
+        )
+    at_least(name, len(array), rows)
+    return array
+
+
+def row_mask(name: str, values: ArrayLike) -> NDArray[np.bool_]:
+    """A bool per row."""
+    array = np.asarray(values)
+    if array.dtype != np.bool_ or array.ndim != 1:
+        raise ValueError(
+            f"{name}: expected bool [N], got {_found(array)}; True marks a row held out from training"
+        )
+    return array
+
+
+def per_image(name: str, values: ArrayLike, *, infinite: bool = False) -> NDArray[np.float64]:
+    """Nats per image, float64 [N]; +inf passes where `infinite` says that it means something."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu" or array.ndim != 1 or not len(array):
+        raise ValueError(
+            f"{name}: expected nats per image [N], N ≥ 1, got {_found(array)}; do not average over images"
+        )
+    array = array.astype(np.float64)
+    bad = ~np.isfinite(array)
+    if infinite:
+        bad &= array != np.inf
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"{name}: expected finite nats per image{' (or +inf)' if infinite else ''}, found {array[first]} at row "
+            f"{first} and {int(bad.sum())} such rows in all; the model has diverged, leave it out"
+        )
+    return array
+
+
+def fraction_images(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Images with values in [0, 1]."""
+    array = real(name, values, "N, C, H, W")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name}: expected values in [0, 1], found [{low:g}, {high:g}]; divide 8-bit images by 255"
+        )
+    return array
+
+
+def same_rows(**arrays: NDArray[Any]) -> None:
+    """Every array has one row per image, so all have the same number of them."""
+    if len({len(array) for array in arrays.values()}) > 1:
+        found = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+        raise ValueError(
+            f"expected the same number of rows (images come first), got {found}; is one transposed?"
+        )
+
+
+def at_least(name: str, found: int, needed: int) -> None:
+    """The number of rows below which a metric has no meaning."""
+    if found < needed:
+        raise ValueError(f"{name}: expected at least {needed} rows, got {found}; pass more images")
+
+
+def generator(rng: object) -> np.random.Generator:
+    """The one source of randomness of a metric."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(
+            f"rng: expected a numpy.random.Generator, got {type(rng).__name__}; pass numpy.random.default_rng(seed)"
+        )
+    return rng
+
+
+def value_index(column: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """Integers [N] -> the rank of each among the values that occur [N], and how many occur."""
+    if column.dtype == np.bool_:
+        column = column.astype(np.int8)
+    low, high = int(column.min()), int(column.max())
+    if high - low > len(column) + 1000:  # far apart: sort instead of counting
+        values, index = np.unique(column, return_inverse=True)
+        return index.astype(np.intp, copy=False), len(values)
+    shifted = (
+        column.astype(np.int64) - low if column.dtype.kind == "i" else column - column.dtype.type(low)
+    ).astype(np.intp)
+    occurs = np.bincount(shifted) > 0
+    rank = np.cumsum(occurs) - 1
+    return rank[shifted], int(rank[-1]) + 1

@@ -1,0 +1,1 @@
+"""How the codes and the ground-truth factors correspond: (codes, factors, ...) -> scores."""

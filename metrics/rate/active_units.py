@@ -1,0 +1,35 @@
+"""Active units: how many latents respond to the image at all.
+
+    AU = Σ_j [ Var_n(μ_nj) > 0.01 ]        Var_n: over the images, with 1/N
+
+μ       posterior mean [N, L]
+
+A count from 0 to L. Neither end is better: unused latents are what a narrow capacity or a high β asks for.
+
+Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", 2015, arXiv:1509.00519 (section 5.2 and appendix C).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrics import arrays
+
+__all__ = ["active_units"]
+
+TITLE = "Active units"
+UNIT = "latents"
+HIGHER_IS_BETTER = None
+
+
+def active_units(mean: ArrayLike, *, threshold: float = 0.01) -> dict[str, float]:
+    """Posterior mean [N, L] -> {"active_units": the number of latents whose mean varies by more than `threshold`}.
+
+    Constant means are inactive. Raises ValueError on fewer than 2 rows, a threshold that is not a number ≥ 0, NaN or
+    infinity.
+    """
+    mu = arrays.real("mean", mean, rows=2)
+    if not (np.isfinite(threshold) and threshold >= 0):
+        raise ValueError(f"threshold: expected a variance ≥ 0, got {threshold!r}; Burda et al. use 0.01")
+    return {"active_units": float(np.sum(mu.var(axis=0, dtype=np.float64) > threshold))}

@@ -1,0 +1,50 @@
+"""Rate: how many nats the codes tell about the images, by the encoder's own account.
+
+    rate   = Σ_j rate_j
+    rate_j = 1/N Σ_n KL( N(μ_nj, σ_nj²) ‖ N(0, 1) ) = 1/N Σ_n ½ ( μ_nj² + σ_nj² − 1 − ln σ_nj² )
+
+μ, σ     posterior mean and standard deviation, [N, L]; L latents
+
+Nats per image, ≥ 0. Neither end is better: at one quality of reconstruction less is better, and 0 is a code that says
+nothing. A deterministic code (σ = 0, as of an autoencoder) would need infinitely many nats: its rate is +inf by definition.
+
+D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, arXiv:1312.6114. The name: A. A. Alemi et al., "Fixing a
+Broken ELBO", 2017, arXiv:1711.00464.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metrics import arrays
+
+__all__ = ["rate"]
+
+TITLE = "Rate"
+UNIT = "nats"
+HIGHER_IS_BETTER = None
+
+
+def rate(mean: ArrayLike, std: ArrayLike) -> dict[str, float]:
+    """Posterior mean and standard deviation [N, L] -> {"rate": in total, "rate_<j>": of latent j}, nats per image.
+
+    A latent with σ = 0 for any image has rate +inf, and then so has the total. Raises ValueError on negative σ, on shapes
+    that differ, on NaN or infinity.
+    """
+    mu = arrays.real("mean", mean)
+    sigma = arrays.real("std", std)
+    if mu.shape != sigma.shape:
+        raise ValueError(
+            f"std: expected the shape of mean {list(mu.shape)}, got {list(sigma.shape)}; pass both per latent"
+        )
+    if sigma.min() < 0:
+        raise ValueError(
+            f"std: expected standard deviations ≥ 0, found {sigma.min():g}; not a log-variance, by any chance?"
+        )
+    variance = np.square(sigma, dtype=np.float64)
+    with np.errstate(divide="ignore"):  # ln 0 = −inf, and with it the rate of +inf that is meant
+        kl = 0.5 * (np.square(mu, dtype=np.float64) + variance - 1 - 2 * np.log(sigma, dtype=np.float64))
+    # Rounding leaves −1e-17 where μ = 0, σ = 1.
+    per_latent = np.maximum(kl.mean(axis=0), 0)
+    return {"rate": float(per_latent.sum())} | {f"rate_{j}": float(nats) for j, nats in enumerate(per_latent)}

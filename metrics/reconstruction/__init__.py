@@ -1,0 +1,1 @@
+"""How well the images come back: (images, reconstructions) or (distortion) -> scores."""

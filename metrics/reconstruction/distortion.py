@@ -1,0 +1,36 @@
+"""Distortion: how improbable an image is, given its code.
+
+    distortion = 1/N Σ_n d_n,    d_n = E_q(z | x_n) [ −ln p(x_n | z) ]
+    standard error = sqrt( Σ_n (d_n − distortion)² / (N (N − 1)) )
+
+d       nats per image [N], exact with the constants of the likelihood, summed over the image's values
+
+Nats per image, lower is better. It may be negative when the likelihood is a density (Gaussian), and compares only models
+with the same likelihood on the same images.
+
+A. A. Alemi et al., "Fixing a Broken ELBO", 2017, arXiv:1711.00464.
+"""
+
+from __future__ import annotations
+
+import math
+
+from numpy.typing import ArrayLike
+
+from metrics import arrays
+
+__all__ = ["distortion"]
+
+TITLE = "Distortion"
+UNIT = "nats"
+HIGHER_IS_BETTER = False
+
+
+def distortion(distortion: ArrayLike) -> dict[str, float]:
+    """Distortion [N], nats per image -> {"distortion": mean, "distortion_standard_error": of the mean, over images}.
+
+    One image says nothing about the spread: its standard error is +inf. Raises ValueError on NaN or infinity.
+    """
+    d = arrays.per_image("distortion", distortion)
+    error = float(d.std(ddof=1)) / math.sqrt(len(d)) if len(d) > 1 else math.inf
+    return {"distortion": float(d.mean()), "distortion_standard_error": error}

@@ -1,0 +1,1 @@
+"""What the codes are good for afterwards: (codes, labels, rng) -> scores."""
