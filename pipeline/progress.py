@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -80,9 +81,26 @@ class Progress:
             table.add_column(column, justify="left" if column in ("data set", "trial") else "right")
         for key, state in list(self.running.items())[:20]:
             trial = self.trials[key]
-            values = [f"{state[name]:.2f}" if state.get(name) is not None else "" for name in ("distortion", "rate")]
-            table.add_row(trial.dataset, trial.name, f"{state.get('step', 0)}/{trial.training.steps}", *values)
+            values = [
+                f"{state[name]:.2f}" if state.get(name) is not None else "" for name in ("distortion", "rate")
+            ]
+            table.add_row(
+                trial.dataset, trial.name, f"{state.get('step', 0)}/{trial.training.steps}", *values
+            )
         return table
+
+
+def reason_of(trial: Any) -> tuple[str, str]:
+    """(one line, all that is known) about a Ray Tune trial whose worker could not say itself why it ended."""
+    path = trial.error_file
+    text = Path(path).read_text() if path and Path(path).exists() else ""
+    # Ray heads each of a trial's failures with "Failure # n (occurred at ...)"; the last one is meant.
+    last = text.rpartition("(occurred at")[2].partition("\n")[2].strip()
+    lines = [line.strip() for line in last.splitlines() if line.strip()]
+    if not lines:
+        return "the worker process ended without a word", ""
+    is_traceback = any(line.startswith("Traceback") for line in lines)
+    return (lines[-1] if is_traceback else lines[0]), last
 
 
 def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -> Any:
@@ -98,6 +116,9 @@ def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -
             self.printed = time.monotonic()
             self.started: dict[str, float] = {}
             self.tracking = True
+
+        def __reduce__(self) -> tuple[type, tuple[()]]:
+            return Callback, ()  # Tune pickles its settings for a restore that we never make
 
         def setup(self, **info: Any) -> None:
             if self.live is not None:
@@ -121,7 +142,9 @@ def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -
         ) -> None:
             state = self.progress.running.get(self.ours(trial).key)
             if state is not None:
-                state.update({name: result.get(name) for name in ("step", "distortion", "rate")})
+                state.update(
+                    {name: result[name] for name in ("step", "distortion", "rate") if name in result}
+                )
 
         def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
             ours = self.ours(trial)
@@ -163,9 +186,7 @@ def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -
             """The reason of a failure: what the worker wrote, or, where it died too soon, what Ray knows."""
             path = store.run(ours.dataset, ours.key) / "failure.json"
             if not path.exists() or path.stat().st_mtime < self.started.get(ours.key, 0):
-                error = trial.get_error()
-                text = str(error) if error is not None else "the worker process ended without a word"
-                record_failure(ours, store, f"{type(error).__name__}: {text.strip().splitlines()[0]}", text)
+                record_failure(ours, store, *reason_of(trial))
             failure = store.failure(ours.dataset, ours.key)
             return failure["reason"] if failure else "unknown"
 

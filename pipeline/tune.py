@@ -7,58 +7,44 @@ checkpoint, then left for the next ``dvc repro``; the others go on.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from pipeline.cluster import connect, device_of, threads_of
+from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
-from pipeline.params import Params, Scheduling, check_training, load
+from pipeline.params import Params, check_training, load
 from pipeline.progress import progress_callback
 from pipeline.store import Ready, Store
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, build, expand, run
+from pipeline.trial import Trial, build, expand
 
-__all__ = ["main", "read_data", "train_trials", "trainable"]
-
-REPORT_SECONDS = 1.0
-"""At most so often a trial tells the driver how far it is."""
-
-
-def trainable(config: Mapping[str, Any], *, root: str, scheduling: Mapping[str, Any]) -> None:
-    """What Ray runs in a worker: one trial, to its end or its failure."""
-    import torch
-    from ray import tune
-
-    shares = Scheduling(**scheduling)
-    trial = Trial.from_config(config["trial"])
-    torch.set_num_threads(threads_of(shares))
-    reported = 0.0
-    steps = run(trial, Store(Path(root)), device=device_of(shares), checkpoint_seconds=shares.checkpoint_seconds)
-    for step, terms in steps:
-        if time.monotonic() - reported >= REPORT_SECONDS:
-            tune.report({"step": step, "distortion": terms["distortion"], "rate": terms["rate"]})
-            reported = time.monotonic()
-    tune.report({"step": trial.training.steps, "distortion": None, "rate": None})
+__all__ = ["main", "read_data", "train_trials"]
 
 
 def train_trials(trials: Sequence[Trial], params: Params, store: Store, tracker: Tracker) -> None:
     """Train ``trials``; how each ended is in its run folder, whatever happened here."""
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # with verbose=0, this one is silent
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
     with connect(params.scheduling), tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
         from ray import tune
 
+        from pipeline.worker import trainable
+
+        # What went wrong with a trial is said once, by us.
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         function = partial(trainable, root=str(store.root), scheduling=params.scheduling.model_dump())
         tuner = tune.Tuner(
             tune.with_resources(function, {"cpu": params.scheduling.cpu, "gpu": params.scheduling.gpu}),
             param_space={"trial": tune.grid_search([trial.config() for trial in trials])},
-            tune_config=tune.TuneConfig(reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id),
+            tune_config=tune.TuneConfig(
+                reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id
+            ),
             run_config=tune.RunConfig(
                 name="study",
                 # Nothing of lasting worth: finished trials and checkpoints are in the run folders.

@@ -1,0 +1,202 @@
+"""The whole job in a temporary clone: a real ``dvc repro``, a real Ray, a real MLflow store.
+
+The clone is this working tree's files in an empty folder with a git history of its own. Each step of the story is
+what a user does, and what must not happen again is seen not to happen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+PARAMS: dict[str, Any] = {
+    "study": "story",
+    "datasets": {"digits": {"test_fraction": 0.2}},
+    "families": {"vae": {}, "beta_vae": {"beta": [4]}},
+    "seeds": [0],
+    "model": {"network": {"name": "mlp", "hidden": [32]}, "latents": 4, "likelihood": "bernoulli"},
+    "training": {"steps": 60, "batch_size": 16, "learning_rate": 0.001, "precision": "float32", "record_every": 20},
+    "scheduling": {"cpu": 1, "retries": 0, "checkpoint_seconds": 0.2},
+    "evaluation": {"metrics": ["distortion", "rate", "logistic_accuracy"]},
+}
+
+FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml."""
+import os
+from pathlib import Path
+
+from vaecore.families import Family
+
+
+class Fragile(Family):
+    def terms(self, x, hyper, noise):
+        if Path(__file__).parents[2].joinpath("BROKEN").exists():
+            raise RuntimeError("broken on purpose")
+        _, _, terms = self.autoencoder(x, noise["posterior"])
+        return {"loss": terms["distortion"] + terms["rate"], **terms}
+'''
+
+
+class Clone:
+    """A user's clone: edit params.yaml, run, look at what is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        files = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+        ).stdout.splitlines()
+        for name in files:
+            if (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.params = json.loads(json.dumps(PARAMS))
+        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        self.environment.pop("PYTHONPATH", None)
+        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+        for command in (["git", "init", "-q"], ["git", "add", "-A"], [*git, "commit", "-qm", "clone"]):
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(self.params, sort_keys=False))
+        return subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def repro(self, *arguments: str, succeeds: bool = True) -> str:
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=240)
+        assert (process.returncode == 0) == succeeds, output
+        return output
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Trial key -> its result, with the family and when the file was written."""
+        found = {}
+        for path in self.folder.glob("runs/*/*/result.json"):
+            config = json.loads((path.parent / "config.json").read_text())
+            found[path.parent.name] = {
+                **json.loads(path.read_text()),
+                "family": config["family"],
+                "written": path.stat().st_mtime_ns,
+            }
+        return found
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+@pytest.mark.timeout(600)
+def test_nothing_is_computed_twice(clone: Clone):
+    output = clone.repro()
+    assert "2 trials: 0 finished earlier, 2 to train" in output
+    first = clone.results()
+    assert [result["status"] for result in first.values()] == ["finished"] * 2
+    scores = pd.read_csv(clone.folder / "reports" / "scores.csv")
+    assert set(scores["key"]) == set(first)
+    assert (clone.folder / "reports" / "index.html").stat().st_size > 10_000
+    assert (clone.folder / "mlflow.db").exists()
+
+    # Again: nothing to do, and nothing is done.
+    output = clone.repro()
+    assert "2 trials: 2 finished earlier, 0 to train" in output
+    assert "Stage 'evaluate' didn't change" in output
+    assert clone.results() == first
+
+    # One β, one seed more: only the new trials.
+    clone.params["families"]["beta_vae"]["beta"] = [4, 8]
+    clone.params["seeds"] = [0, 1]
+    output = clone.repro()
+    assert "6 trials: 2 finished earlier, 4 to train" in output
+    second = clone.results()
+    assert {key: second[key] for key in first} == first
+    assert set(pd.read_csv(clone.folder / "reports" / "scores.csv")["key"]) == set(second)
+
+    # Another family's code: only its trials.
+    path = clone.folder / "vaecore" / "families" / "vae.py"
+    path.write_text(path.read_text() + "\nCHANGED = True\n")
+    output = clone.repro("tune")
+    assert "6 trials: 4 finished earlier, 2 to train" in output
+    third = clone.results()
+    assert {key: third[key] for key in second} == second
+    assert {result["family"] for key, result in third.items() if key not in second} == {"vae"}
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_study_goes_on_from_its_checkpoints(clone: Clone):
+    clone.params["training"]["steps"] = 100_000
+    clone.params["families"] = {"vae": {}}
+    clone.repro("preprocess@digits")
+    process = clone.start("tune")
+    deadline = time.monotonic() + 120
+    while not list(clone.folder.glob("runs/digits/*/checkpoint.pt")):
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not clone.results()
+
+    # The same trial, with what is left of it: shorten nothing, or it would be another trial; let it end by its own.
+    process = clone.start("tune")
+    deadline = time.monotonic() + 120
+    log = next(clone.folder.glob("runs/digits/*/trial.log"))
+    while "resumed at step" not in log.read_text():
+        assert time.monotonic() < deadline, "the trial was not resumed"
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    resumed = int(log.read_text().split("resumed at step ")[1].split()[0])
+    assert resumed > 0
+    os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert not clone.results()
+
+
+@pytest.mark.timeout(600)
+def test_one_failed_trial_does_not_fail_the_study(clone: Clone):
+    (clone.folder / "vaecore" / "families" / "fragile.py").write_text(FRAGILE)
+    (clone.folder / "BROKEN").write_text("")
+    clone.params["families"] = {"vae": {}, "fragile": {}}
+    output = clone.repro()
+    assert "failed: digits fragile seed=0: RuntimeError: broken on purpose" in output
+    assert {result["family"] for result in clone.results().values()} == {"vae"}
+    report = (clone.folder / "reports" / "index.html").read_text()
+    assert "broken on purpose" in report
+    done = clone.results()
+
+    # Nothing in git or in params changed: the next run retries it all the same, and only it.
+    (clone.folder / "BROKEN").unlink()
+    output = clone.repro()
+    assert "2 trials: 1 finished earlier, 1 to train" in output
+    assert {result["family"] for result in clone.results().values()} == {"vae", "fragile"}
+    assert {key: clone.results()[key] for key in done} == done
+    assert "broken on purpose" not in (clone.folder / "reports" / "index.html").read_text()
+
+
+@pytest.mark.timeout(600)
+def test_if_every_trial_fails_the_stage_fails(clone: Clone):
+    (clone.folder / "vaecore" / "families" / "fragile.py").write_text(FRAGILE)
+    (clone.folder / "BROKEN").write_text("")
+    clone.params["families"] = {"fragile": {}}
+    output = clone.repro("tune", succeeds=False)
+    assert "every trial failed" in output
+    assert "Traceback" not in output
