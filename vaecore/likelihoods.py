@@ -98,10 +98,13 @@ def likelihood(value: str | Mapping[str, Any]) -> Likelihood:
         raise ValueError(f"likelihood {name!r} has no option {next(iter(options))!r}")
     if name == "bernoulli":
         return Bernoulli()
-    number = (
-        isinstance(sigma, int | float) and not isinstance(sigma, bool) and math.isfinite(sigma) and sigma > 0
-    )
-    if sigma != "learned" and not number:
+    if sigma == "learned":
+        return Gaussian("learned")
+    if (
+        isinstance(sigma, bool)
+        or not isinstance(sigma, int | float)
+        or not (math.isfinite(sigma) and sigma > 0)
+    ):
         raise ValueError(
             f"likelihood 'gaussian': 'sigma' must be a number above 0 or \"learned\", got {sigma!r}"
         )

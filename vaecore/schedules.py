@@ -138,7 +138,7 @@ def _clip(u: Number) -> Number:
     return torch.clamp(u, 0.0, 1.0) if isinstance(u, Tensor) else min(max(u, 0.0), 1.0)
 
 
-KINDS: dict[str, type[Constant] | type[_Moving]] = {
+KINDS: dict[str, type[Any]] = {
     "constant": Constant,
     "linear": Linear,
     "cosine": Cosine,

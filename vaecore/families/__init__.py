@@ -43,6 +43,7 @@ class Family(nn.Module, ABC):
         super().__init__()
         self.autoencoder = autoencoder
         self.dataset_size = dataset_size
+        self.register_state_dict_post_hook(_contiguous)
 
     @abstractmethod
     def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -57,6 +58,13 @@ class Family(nn.Module, ABC):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Disjoint and complete optimizer groups: "params", "name", and "lr" or "betas" where a player has its own."""
         return [{"name": "autoencoder", "params": list(self.autoencoder.parameters())}]
+
+
+def _contiguous(module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
+    """Training may lay weights out channels last; what is saved is laid out in the order of its shape, as file formats want it."""
+    for name, value in state.items():
+        if isinstance(value, Tensor):
+            state[name] = value.contiguous()
 
 
 def names() -> list[str]:

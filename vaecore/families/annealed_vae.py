@@ -12,6 +12,7 @@ arXiv:1804.03599.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -22,7 +23,7 @@ __all__ = ["AnnealedVAE"]
 
 
 class AnnealedVAE(Family):
-    hyperparameters = {
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
         "capacity": Hyperparameter("rate C to hold", unit="nats", low=0, scheduled=True),
         "gamma": Hyperparameter("weight γ of the rate's distance from C", low=0, scheduled=True),
     }

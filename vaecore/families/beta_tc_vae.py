@@ -14,6 +14,7 @@ R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentangleme
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -26,7 +27,7 @@ __all__ = ["BetaTCVAE"]
 
 
 class BetaTCVAE(Family):
-    hyperparameters = {
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
         "beta": Hyperparameter("weight β of the total correlation", low=0, scheduled=True),
         "estimator": Hyperparameter(
             "how q(z) is estimated from a batch", default="stratified", choices=tuple(sorted(ESTIMATORS))

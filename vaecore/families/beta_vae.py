@@ -11,6 +11,7 @@ Constrained Variational Framework, 2017, ICLR.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -21,7 +22,9 @@ __all__ = ["BetaVAE"]
 
 
 class BetaVAE(Family):
-    hyperparameters = {"beta": Hyperparameter("weight β of the rate", low=0, scheduled=True)}
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
+        "beta": Hyperparameter("weight β of the rate", low=0, scheduled=True)
+    }
 
     def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
         terms = self.autoencoder(x, noise["posterior"]).terms

@@ -16,7 +16,7 @@ H. Kim, A. Mnih, Disentangling by Factorising, 2018, arXiv:1802.05983.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ __all__ = ["FactorVAE"]
 
 
 class FactorVAE(Family):
-    hyperparameters = {
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
         "gamma": Hyperparameter("weight γ of the total correlation", low=0, scheduled=True),
         "critic_learning_rate": Hyperparameter("the critic's learning rate", default=1e-4, low=0),
         "critic_width": Hyperparameter(
