@@ -42,7 +42,8 @@ def logistic_accuracy(
     test: bool [N], rows held out from training. Without any (None, or no True) a fifth of every class is held out, drawn
     from `rng`. With one class among the training rows that class is the answer; with constant codes, the most frequent
     one. A class that only occurs among the test rows is never answered. Raises ValueError when there is nothing to train
-    on, on fewer than 5 rows where a fifth is to be drawn, on NaN or infinity.
+    on, when more than half of the training rows are classes of their own (and over 20), on fewer than 5 rows where a fifth
+    is to be drawn, on NaN or infinity.
     """
     z = arrays.real("codes", codes, rows=2)
     y = arrays.integers("labels", labels, "N")
@@ -58,13 +59,13 @@ def logistic_accuracy(
         held_out = _a_fifth_of_each(y, rng)
 
     trained = ~held_out
-    mean = z[trained].mean(axis=0, dtype=np.float64)
-    std = z[trained].std(axis=0, dtype=np.float64)
-    # Rounding makes the deviation of a constant code a few units in the last place of its value, not 0.
-    varies = std > 8 * np.finfo(z.dtype).eps * np.abs(mean)
-    standard = np.where(varies, (z - mean) / np.where(varies, std, 1), 0.0)
-
     classes = np.unique(y[trained])
+    if len(classes) > max(20, trained.sum() / 2):
+        raise ValueError(
+            f"labels: found {len(classes)} classes among {trained.sum()} training rows, most of them with a single one; "
+            "pass class numbers, not values of a continuous quantity, or more images per class"
+        )
+    standard = _standardised(z, trained)
     if len(classes) == 1:
         predicted = np.full(len(y), classes[0])
     else:
@@ -76,6 +77,19 @@ def logistic_accuracy(
         "logistic_accuracy": float(correct[held_out].mean()),
         "logistic_accuracy_train": float(correct[trained].mean()),
     }
+
+
+def _standardised(z: NDArray[Any], trained: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Codes [N, L] with mean 0 and standard deviation 1 over the training rows; 0 where a code is constant there."""
+    low, high = z[trained].min(axis=0).astype(np.float64), z[trained].max(axis=0).astype(np.float64)
+    # A range of a few units in the last place is a constant that trembles.
+    varies = high - low > 8 * np.finfo(z.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    # By way of [0, 1], where neither an offset nor a tiny scale costs digits.
+    standard = np.where(varies, (z - low) / np.where(varies, high - low, 1), 0.0)
+    standard -= standard[trained].mean(axis=0)
+    standard /= np.where(varies, standard[trained].std(axis=0), 1)
+    standard[:, ~varies] = 0
+    return standard
 
 
 def _a_fifth_of_each(y: NDArray[Any], rng: np.random.Generator) -> NDArray[np.bool_]:

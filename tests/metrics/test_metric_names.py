@@ -1,0 +1,56 @@
+"""Finding metrics by their files, and what their files may contain and import."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+import metrics
+
+FOLDER = Path(metrics.__file__).parent
+ALLOWED = {"numpy", "scipy", "sklearn", "metrics", *sys.stdlib_module_names}
+
+
+def test_names_are_the_files_of_the_folders() -> None:
+    files = {path.stem: path.parent.name for path in FOLDER.glob("*/*.py") if path.stem != "__init__"}
+    assert metrics.names() == files
+    assert {"mig": "disentanglement", "rate": "rate", "psnr": "reconstruction"}.items() <= files.items()
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    for find in (metrics.function, metrics.describe):
+        with pytest.raises(ValueError, match=r"'migg'.*beta_vae_score, mig,"):
+            find("migg")
+
+
+@pytest.mark.parametrize("name", list(metrics.names()))
+def test_a_metric_file_holds_one_public_function_and_says_what_it_measures(name: str) -> None:
+    module = importlib.import_module(f"metrics.{metrics.names()[name]}.{name}")
+    assert module.__all__ == [name]
+    assert metrics.function(name) is getattr(module, name)
+    assert metrics.function(name).__doc__
+    assert module.__doc__
+    assert "=" in module.__doc__  # opens with its mathematics
+    description = metrics.describe(name)
+    assert (description.name, description.folder) == (name, metrics.names()[name])
+    assert description.title
+    assert "\n" not in description.title
+    assert description.unit is not None
+    assert description.higher_is_better in (True, False, None)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
+def test_metrics_import_numpy_scipy_and_sklearn_only(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            roots = {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            roots = {(node.module or "").split(".")[0]}
+        else:
+            continue
+        assert roots <= ALLOWED
