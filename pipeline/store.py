@@ -217,3 +217,21 @@ class Store:
     def history(self, dataset: str, key: str) -> pd.DataFrame:
         """A trial's learning curves: a row per recorded step, a column per term."""
         return pd.read_parquet(self.run(dataset, key) / "history.parquet")
+
+    # --- scores ---------------------------------------------------------------------------------------------------
+
+    def scores_table(self, dataset: str) -> pd.DataFrame | None:
+        """A data set's scores, a row per (trial, split, metric); None where nothing has been scored.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        path = self.scores(dataset) / "scores.parquet"
+        if not path.exists():
+            return None
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:  # pyarrow's own errors are both
+            raise UserError(
+                f"{path} is damaged ({error}). Make it again: dvc repro --force evaluate"
+            ) from None
