@@ -101,6 +101,13 @@ def test_settings_are_checked(setting: str) -> None:
         score(GRID.astype(float), GRID, **{setting: 0})
 
 
+def test_the_score_is_that_of_fresh_points() -> None:
+    noise = np.random.default_rng(6).normal(size=(len(GRID), 60))
+    found = score(noise * 10, GRID, pairs=1, train_points=40)  # more codes than points: learnt by heart
+    assert found["beta_vae_score_train"] == 1
+    assert found["beta_vae_score"] == pytest.approx(0.25, abs=0.05)
+
+
 def test_a_single_training_point_always_gives_its_answer() -> None:
     found = score(GRID.astype(float), GRID, train_points=1, evaluation_points=4000)
     assert found["beta_vae_score_train"] == 1

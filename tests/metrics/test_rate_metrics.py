@@ -53,6 +53,9 @@ def test_active_units_counts_the_means_that_move() -> None:
     assert active_units(sign * np.sqrt([0.02, 0.0101, 0.0099, 0.0]) + [0.0, 5.0, 5.0, 5.0]) == {
         "active_units": 2
     }
+    assert active_units([[0.09], [-0.09]]) == {
+        "active_units": 0
+    }  # 0.0081 with 1/N; 1/(N − 1) would give 0.0162
     assert active_units(sign * [0.02, 3.0], threshold=0) == {"active_units": 2}
     with pytest.raises(ValueError, match="threshold: expected a variance ≥ 0, got -1"):
         active_units(sign, threshold=-1)
