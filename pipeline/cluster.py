@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
 
     joined = scheduling.address or os.environ.get("RAY_ADDRESS")
     try:
+        if joined:
+            _check_answers(joined)
         ray.init(
             address=scheduling.address,
             logging_level=logging.ERROR,
@@ -47,6 +50,19 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise a ConnectionError within seconds where nothing listens; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if (
+        not colon or not port.isdigit()
+    ):  # "auto": Ray looks for a cluster on this machine, and says quickly if there is none
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except OSError as error:
+        raise ConnectionError(str(error)) from None
 
 
 def _check_resources(scheduling: Scheduling, nodes: list[dict]) -> None:
