@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OUTLINES", "SIZE", "description", "draw"]
+__all__ = ["OUTLINES", "SIZE", "centre", "description", "draw", "placed"]
 
 SIZE = 64
 """Pixels along a side."""
@@ -84,12 +84,9 @@ def draw(shape: str, scale: int, orientation: int, pos_x: np.ndarray, pos_y: np.
     Returns:
         uint64 [P, Q, 64]: a word per row of the image, its leftmost pixel the highest bit.
     """
-    s, angle = 0.5 + 0.1 * scale, 2 * np.pi * orientation / PERIOD
-    X, Y = OUTLINES[shape].T
-    dx = s * (np.cos(angle) * X + np.sin(angle) * Y)
-    dy = s * (-np.sin(angle) * X + np.cos(angle) * Y)
-    x0 = _lattice(_centre(pos_x)[:, None] + dx)  # [P, V]
-    y0 = _lattice(_centre(pos_y)[:, None] + dy)  # [Q, V]
+    dx, dy = placed(OUTLINES[shape], scale, orientation)
+    x0 = _lattice(centre(pos_x)[:, None] + dx)  # [P, V]
+    y0 = _lattice(centre(pos_y)[:, None] + dy)  # [Q, V]
     x1, y1 = np.roll(x0, -1, axis=1), np.roll(y0, -1, axis=1)
 
     # The rows r with low < centre(r) <= high: bottom edges count, top edges do not.
@@ -119,7 +116,15 @@ def draw(shape: str, scale: int, orientation: int, pos_x: np.ndarray, pos_y: np.
     return words.reshape(len(x0), len(y0), SIZE)
 
 
-def _centre(position: np.ndarray) -> np.ndarray:
+def placed(outline: np.ndarray, scale: int, orientation: int) -> tuple[np.ndarray, np.ndarray]:
+    """An outline [V, 2] scaled and turned: x [V] and y [V] in pixels from its centre."""
+    s, angle = 0.5 + 0.1 * scale, 2 * np.pi * orientation / PERIOD
+    X, Y = outline.T
+    return s * (np.cos(angle) * X + np.sin(angle) * Y), s * (-np.sin(angle) * X + np.cos(angle) * Y)
+
+
+def centre(position: np.ndarray) -> np.ndarray:
+    """Where the centre lies, in pixels, for position indices."""
     return 16 + 32 * np.asarray(position) / 31
 
 

@@ -42,7 +42,8 @@ PIXELS = sprites.SIZE**2
 
 GEOMETRY = "geometry.json"
 OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
-# The commit that the address names fixes its files: `git ls-tree` there shows this checksum. The authors publish no other.
+# The authors publish no checksum. The commit in the address fixes its files, and this is what `git ls-tree` shows there;
+# projects that verify their downloads have md5:7da33b31b13a06f4b04a70402ce90c2e.
 URL = f"https://github.com/google-deepmind/dsprites-dataset/raw/fa310c66517cfc1939d77fe17c725154efc97127/{OFFICIAL}"
 CHECKSUM = "git:d98996d3f8ee1550e06b9d4ed78d0beb478910d5"
 
