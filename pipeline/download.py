@@ -132,11 +132,11 @@ def _copy(source: Path, part: Path) -> None:
 
 def _fetch(url: str, part: Path) -> None:
     """Bring ``part`` to its full length, whatever it holds so far."""
-    reason: Exception | None = None
+    reason: _MayPassError | None = None
     with _bar(url) as progress:
         for attempt in range(ATTEMPTS):
             if reason is not None:
-                pause = getattr(reason, "pause", None) or FIRST_PAUSE * 2 ** (attempt - 1)
+                pause = reason.pause or FIRST_PAUSE * 2 ** (attempt - 1)
                 progress.console.print(
                     f"{reason}; attempt {attempt + 1} of {ATTEMPTS} in {min(pause, LONGEST_PAUSE):.0f} s",
                     highlight=False,
@@ -145,13 +145,26 @@ def _fetch(url: str, part: Path) -> None:
             try:
                 _attempt(url, part, progress)
                 return
-            except (_MayPassError, requests.RequestException) as error:
+            except _MayPassError as error:
                 reason = error
+            except requests.RequestException as error:
+                reason = _MayPassError(_in_words(error, url))
     raise UserError(
         f"{url} could not be had in {ATTEMPTS} attempts.\n  last failure: {reason}\n"
         "Try again later (what has come so far is kept and is gone on with), or bring the file by other means and "
         "give its path as url in params.yaml."
     )
+
+
+def _in_words(error: requests.RequestException, url: str) -> str:
+    """One line of what the HTTP library says in many."""
+    host = urlsplit(url).netloc
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"the connection to {host} ended early"
+    if isinstance(error, requests.Timeout):
+        return f"{host} did not answer within {max(TIMEOUT)} s"
+    cause = getattr(error.args[0], "reason", error) if error.args else error
+    return f"no answer from {host}: {str(cause).rpartition(': ')[2]}"
 
 
 def _attempt(url: str, part: Path, progress: Progress) -> None:
