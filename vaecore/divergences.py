@@ -11,8 +11,9 @@ Its decomposition over the aggregate posterior q(z) = 1/N Σ_n q(z | x_n) of a d
 
 log q(z_i) and log q(z_il) are estimated from the batch of B images, z_i drawn from q(z | x_i), as log Σ_j w_ij q(z_i | x_j) with
 
-    weighted     w_ij = 1 / (N B): biased, the published minibatch-weighted sampling; it counts log(N B) in each marginal and
-                 once in the joint, so its total correlation lies high by up to (L - 1) log N
+    weighted     w_ij = 1 / (N B), minibatch-weighted sampling: a lower bound in expectation. Its rows sum to 1 / N, which
+                 counts -log N in the joint and in each marginal: its total correlation lies high by (L - 1) log N where
+                 the posteriors overlap. That is a constant: the gradient is the plain batch estimate's.
     stratified   with M = B - 1:  w_ii = 1 / N,  w_i(i+1) = (N - M) / (N M),  every other w_ij = 1 / M. Each row sums to one,
                  and Σ_j w_ij q(z_i | x_j) has expectation q(z_i) when the x_j, j ≠ i, are drawn uniformly from the others
 

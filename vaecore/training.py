@@ -112,11 +112,8 @@ class Training:
         }
         self.learning_rate = schedule(settings.learning_rate)
         self.optimizer = torch.optim.Adam(family.parameter_groups(), lr=1.0, betas=settings.betas, fused=True)
-        self.scheduled_groups = [
-            group
-            for group, declared in zip(self.optimizer.param_groups, family.parameter_groups(), strict=True)
-            if "lr" not in declared
-        ]
+        # by position: loading a state puts new dictionaries in the place of the optimizer's groups
+        self.on_schedule = [i for i, group in enumerate(family.parameter_groups()) if "lr" not in group]
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(_stream(seed))
         self.step = 0
@@ -147,10 +144,8 @@ class Training:
         try:
             self.family.load_state_dict(state["family"])
             self.optimizer.load_state_dict(state["optimizer"])
-            for (
-                weight,
-                moments,
-            ) in self.optimizer.state.items():  # fused Adam takes weight and moments to lie alike in memory
+            # fused Adam takes a weight and its moments to lie alike in memory
+            for weight, moments in self.optimizer.state.items():
                 for name in ("exp_avg", "exp_avg_sq"):
                     moments[name] = torch.empty_like(weight).copy_(moments[name])
         except RuntimeError as error:
@@ -187,14 +182,13 @@ def train(training: Training) -> Iterator[tuple[int, dict[str, float]]]:
             settings.record_every - training.step % settings.record_every, settings.steps - training.step
         )
         losses = torch.zeros(interval, device=training.device)
-        sums: Tensor | None = (
-            None  # [B, number of columns], float64: the reduction over the batch waits for the row
-        )
+        # [B, number of columns], float64: the reduction over the batch waits for the row
+        sums: Tensor | None = None
         for i in range(interval):
             step = training.step + i + 1
             learning_rate, values = training.learning_rate(step), training.hyper_at(step)
-            for group in training.scheduled_groups:
-                group["lr"] = learning_rate
+            for group in training.on_schedule:
+                optimizer.param_groups[group]["lr"] = learning_rate
             for name, value in values.items():
                 hyper[name].fill_(value)
 
@@ -213,14 +207,14 @@ def train(training: Training) -> Iterator[tuple[int, dict[str, float]]]:
         training.step += interval
 
         assert sums is not None
-        finite = losses.isfinite()
-        if not finite.all():  # the interval's one wait for the device, and the next line's
-            raise Diverged(training.step - interval + 1 + int((~finite).nonzero()[0]))
-        means = (sums.mean(0) / interval).tolist()
-        yield (
-            training.step,
-            dict(zip(_names(terms), means, strict=True)) | values | {"learning_rate": learning_rate},
-        )
+        broken = ~losses.isfinite()
+        first = torch.stack([broken.any(), broken.int().argmax()]).double()
+        # the interval's one wait for the device
+        diverged, at, *means = torch.cat([first, sums.mean(0) / interval]).tolist()
+        if diverged:
+            raise Diverged(training.step - interval + 1 + int(at))
+        row = dict(zip(_names(terms), means, strict=True)) | values | {"learning_rate": learning_rate}
+        yield training.step, row
 
 
 def _stream(seed: int) -> int:
@@ -231,9 +225,8 @@ def _stream(seed: int) -> int:
 def _columns(terms: Mapping[str, Tensor]) -> Tensor:
     """Every term of a batch side by side, [B, number of columns]; a [] term is repeated for each image."""
     B = len(terms["loss"])
-    return torch.cat(
-        [term.reshape(B, -1) if term.ndim else term.expand(B, 1) for term in terms.values()], dim=1
-    )
+    wide = [term.reshape(B, -1) if term.ndim else term.expand(B, 1) for term in terms.values()]
+    return torch.cat(wide, dim=1)
 
 
 def _names(terms: Mapping[str, Tensor]) -> list[str]:

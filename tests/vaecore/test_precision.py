@@ -1,0 +1,43 @@
+"""auto asks the device and the network; a precision that is given is kept."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from vaecore import precision
+from vaecore.networks import critic, encoder
+from vaecore.precision import resolve_precision
+
+
+@pytest.mark.parametrize("given", ["float32", "bfloat16"])
+def test_a_given_precision_is_kept(given):
+    assert resolve_precision(given, "cpu") == given
+    assert resolve_precision(given, "cpu", nn.Linear(2, 2)) == given
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_asks_the_processor(monkeypatch, native, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
+    assert resolve_precision("auto", "cpu") == expected
+    assert resolve_precision("auto", "cpu", critic(10)) == expected
+    assert resolve_precision("auto", "cpu", encoder("conv", (1, 8, 8), 10)) == expected
+
+
+def test_auto_keeps_small_networks_in_float32(monkeypatch):
+    monkeypatch.setattr(precision, "_native", lambda device: True)
+    assert resolve_precision("auto", "cpu", encoder("mlp", (1, 8, 8), 10)) == "float32"
+
+
+def test_auto_is_float32_where_nothing_is_known(monkeypatch):
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert resolve_precision("auto", "cpu") == "float32"
+    assert resolve_precision("auto", "meta") == "float32"
+
+
+def test_unknown_precisions_are_answered_with_the_list():
+    with pytest.raises(ValueError, match="auto, float32 or bfloat16"):
+        resolve_precision("half", "cpu")  # type: ignore[arg-type]
