@@ -107,6 +107,13 @@ class Study:
 
     def table(self, dataset: str) -> pd.DataFrame:
         """A row per scored trial, indexed by (setting, seed), a column per metric, each on the split that is shown."""
+        return self._tables[dataset]
+
+    @cached_property
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {dataset: self._pivot(dataset) for dataset in self.params.datasets}
+
+    def _pivot(self, dataset: str) -> pd.DataFrame:
         rows = self.scores[self.scores["dataset"] == dataset]
         shown = {metric: self.split(dataset, metric) for metric in rows["metric"].unique()}
         rows = rows[rows["split"] == rows["metric"].map(shown)]

@@ -1,0 +1,166 @@
+"""The rate-distortion plane: where every model of a study lies.
+
+A model of rate R and distortion D (nats per image) lies on a line of equal -ELBO = R + D; as its strength grows a family moves
+along a curve of its own, which the best possible R-D curve of the data bounds from below.
+
+A. A. Alemi, B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy, Fixing a Broken ELBO, 2018, arXiv:1711.00464.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pipeline.figures.style import Look, axis, blank, look, padded
+from pipeline.study import BASELINE, Setting, Study
+
+__all__ = ["rate_distortion"]
+
+
+def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
+    """Rate and distortion of every seed, a line through each family's means; None where nothing has both."""
+    table = study.table(dataset)
+    if not {"rate", "distortion"} <= set(table.columns):
+        return None
+    plane = table[np.isfinite(table["rate"]) & np.isfinite(table["distortion"])]
+    trained = plane[plane.index.get_level_values("setting") != BASELINE]
+    frame = trained if len(trained) else plane
+    if frame.empty:
+        return None
+    x = padded(frame["rate"], floor=0.0)
+    flat = table.loc[np.isinf(table["rate"]) & np.isfinite(table["distortion"]), "distortion"]
+    y = padded([*frame["distortion"], *flat])
+    figure = blank(
+        axis("rate, nats per image", range=x),
+        axis("distortion, nats per image", range=y),
+        legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "itemsizing": "constant"},
+    )
+    figure.update_layout(showlegend=True)
+    _iso_lines(figure, x, y)
+    for family in dict.fromkeys(setting.family for setting in study.settings[dataset]):
+        settings = [setting for setting in study.settings[dataset] if setting.family == family]
+        present = [setting for setting in settings if setting.name in table.index]
+        values = {setting.name: table.loc[[setting.name]].droplevel("setting") for setting in present}
+        finite = [setting for setting in present if setting.name in plane.index]
+        if family == BASELINE and finite and not _inside(values[BASELINE], x, y):
+            _outside(figure, values[BASELINE], x, y)
+        elif finite:
+            _curve(figure, family, finite, values, look(study, family))
+        elif present:
+            _level(figure, family, values[present[0].name], x, look(study, family))
+    return figure
+
+
+def _curve(
+    figure: go.Figure, family: str, settings: Sequence[Setting], values: Mapping[str, Any], style: Look
+) -> None:
+    seeds = [
+        (row["rate"], row["distortion"], setting.label, seed)
+        for setting in settings
+        for seed, row in values[setting.name].iterrows()
+    ]
+    hover = (
+        "<br>rate %{x:.4g} nats, distortion %{y:.4g} nats<br>−ELBO %{customdata[1]:.4g} nats<extra></extra>"
+    )
+    figure.add_scatter(
+        x=[float(rate) for rate, _, _, _ in seeds],
+        y=[float(distortion) for _, distortion, _, _ in seeds],
+        mode="markers",
+        marker={"color": style.colour, "symbol": style.symbol, "size": 5, "opacity": 0.5},
+        customdata=[[f"{label} seed {seed}".strip(), float(r + d)] for r, d, label, seed in seeds],
+        hovertemplate=f"<b>{family}</b> %{{customdata[0]}}{hover}",
+        legendgroup=family,
+        showlegend=False,
+    )
+    means = [values[setting.name][["rate", "distortion"]].mean() for setting in settings]
+    points = sorted(zip(settings, means, strict=True), key=lambda point: (point[0].strength, point[0].name))
+    ends = {0, len(points) - 1} if len(points) > 1 else set()
+    figure.add_scatter(
+        x=[float(mean["rate"]) for _, mean in points],
+        y=[float(mean["distortion"]) for _, mean in points],
+        mode="lines+markers+text",
+        line={"color": style.colour, "width": 2},
+        marker={
+            "color": style.colour,
+            "symbol": style.symbol,
+            "size": 10,
+            "line": {"color": "var(--surface)", "width": 1.5},
+        },
+        text=[setting.label if place in ends else "" for place, (setting, _) in enumerate(points)],
+        textposition="top right",
+        textfont={"size": 11, "color": style.colour},
+        customdata=[
+            [f"{s.label}, mean of {len(values[s.name])}".lstrip(", "), float(m["rate"] + m["distortion"])]
+            for s, m in points
+        ],
+        hovertemplate=f"<b>{family}</b> %{{customdata[0]}}{hover}",
+        name=family,
+        legendgroup=family,
+    )
+
+
+def _level(figure: go.Figure, family: str, values: Any, x: Sequence[float], style: Look) -> None:
+    """A family without a finite rate: its distortion, right across."""
+    level = float(values["distortion"].mean())
+    figure.add_scatter(
+        x=list(np.linspace(x[0], x[1], 25)),
+        y=[level] * 25,
+        mode="lines",
+        line={"color": style.colour, "width": 2, "dash": "dash"},
+        hovertemplate=f"<b>{family}</b> distortion {level:.4g} nats; no finite rate<extra></extra>",
+        name=f"{family} (rate ∞)",
+        legendgroup=family,
+    )
+    figure.add_annotation(
+        x=1, xref="x domain", xanchor="right", y=level, yanchor="bottom", text=f"{family}, rate ∞",
+        showarrow=False, font={"size": 11, "color": style.colour},
+    )  # fmt: skip
+
+
+def _outside(figure: go.Figure, values: Any, x: Sequence[float], y: Sequence[float]) -> None:
+    """The baseline beyond the frame: a mark at the edge that says where it is, so that it does not squash the rest."""
+    mean = values[["rate", "distortion"]].mean()
+    figure.add_annotation(
+        x=min(max(float(mean["rate"]), x[0]), x[1]), y=1, yref="y domain", yanchor="top", xanchor="left",
+        text=f"↑ {BASELINE}: rate {mean['rate']:.2g}, distortion {mean['distortion']:.4g}", showarrow=False,
+        font={"size": 11, "color": "var(--muted)"},
+    )  # fmt: skip
+
+
+def _inside(values: Any, x: Sequence[float], y: Sequence[float]) -> bool:
+    """Whether the frame can grow to hold these points without losing half of its resolution."""
+    span = y[1] - y[0]
+    return bool((values["distortion"] < y[1] + 0.02 * span).all() and (values["rate"] <= x[1]).all())
+
+
+def _iso_lines(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> None:
+    """R + D = constant, at round values."""
+    for total in _round_values(x[0] + y[0], x[1] + y[1], 7):
+        ends = sorted(
+            {max(x[0], total - y[1]), min(x[1], total - y[0])}
+        )  # the rates at which the line leaves the frame
+        if len(ends) < 2 or ends[1] - ends[0] < 0.06 * (x[1] - x[0]):
+            continue
+        figure.add_scatter(
+            x=ends,
+            y=[total - rate for rate in ends],
+            mode="lines",
+            line={"color": "var(--iso)", "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_annotation(
+            x=ends[1], y=total - ends[1], text=f"{total:g}", showarrow=False, xanchor="right", yanchor="bottom",
+            font={"size": 11, "color": "var(--muted)"},
+        )  # fmt: skip
+
+
+def _round_values(low: float, high: float, count: int) -> list[float]:
+    raw = (high - low) / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw)
+    return [step * k for k in range(math.ceil(low / step), math.floor(high / step) + 1)]

@@ -1,0 +1,132 @@
+"""The headlines of a report: what the numbers say, with what keeps it honest.
+
+A best value comes with its interval, with how many other settings it cannot be told from (their 95 % intervals overlap its own), and
+with what an untrained model scores. A trend is stated as the values at both ends of a family's grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.study import BASELINE, Setting, Study, symbol
+from pipeline.summary import Column, Estimate, Table, estimates, write_number
+from vaecore.families import family_class
+
+__all__ = ["Best", "best_values", "capacities", "trends"]
+
+JUDGED = ("disentanglement", "representation")
+"""Besides the negative ELBO, the best of these kinds of metrics are headlines."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value of one metric on one data set."""
+
+    dataset: str
+    column: Column
+    setting: Setting
+    value: str
+    interval: str
+    n: int
+    rivals: int | None
+    """Other trained settings whose interval overlaps; None where there are no intervals to compare."""
+    baseline: str
+    """What the untrained models score; empty where there are none."""
+
+
+def best_values(study: Study, table: Table) -> list[Best]:
+    """A headline per metric that has a better end: the negative ELBO, disentanglement, representation."""
+    found = []
+    for place, column in enumerate(table.columns):
+        if column.higher_is_better is None:
+            continue
+        if column.metric != "negative_elbo" and column.folder not in JUDGED:
+            continue
+        values = estimates(study, table.dataset, column.metric)
+        rows = [
+            row
+            for row in table.rows
+            if row.setting.family != BASELINE and math.isfinite(row.cells[place].value)
+        ]
+        if not rows:
+            continue
+        sign = 1 if column.higher_is_better else -1
+        best = max(rows, key=lambda row: sign * row.cells[place].value)
+        cell = best.cells[place]
+        others = [values[row.setting.name] for row in rows if row is not best]
+        baseline = values.get(BASELINE)
+        found.append(
+            Best(
+                dataset=table.dataset,
+                column=column,
+                setting=best.setting,
+                value=cell.text,
+                interval=cell.interval,
+                n=values[best.setting.name].n,
+                rivals=_rivals(values[best.setting.name], others),
+                baseline="" if baseline is None else write_number(baseline.mean, column.decimals),
+            )
+        )
+    return found
+
+
+def _rivals(best: Estimate, others: list[Estimate]) -> int | None:
+    if best.half_width is None:
+        return None
+    return sum(
+        other.half_width is not None and abs(other.mean - best.mean) <= other.half_width + best.half_width
+        for other in others
+    )
+
+
+def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
+    """(family, sentence) of what rate and distortion do from the weakest to the strongest setting of a family."""
+    rate, distortion = estimates(study, dataset, "rate"), estimates(study, dataset, "distortion")
+    sentences = []
+    for family in study.families:
+        settings = _by_strength(study, dataset, family, rate)
+        if len(settings) < 2 or any(setting.name not in distortion for setting in settings):
+            continue
+        weak, strong = settings[0], settings[-1]
+        name = symbol(next(iter(family_class(family).hyperparameters)))
+        sentences.append(
+            (
+                family,
+                f"{name} {weak.strength:g} → {strong.strength:g}: "
+                f"rate {_from_to(rate, weak, strong)}, distortion {_from_to(distortion, weak, strong)} nats",
+            )
+        )
+    return sentences
+
+
+def capacities(study: Study, dataset: str) -> list[tuple[str, str]]:
+    """(family, sentence) of how near the rate comes to the target C that a family is to hold."""
+    rate = estimates(study, dataset, "rate")
+    sentences = []
+    for family in study.families:
+        settings = _by_strength(study, dataset, family, rate)
+        if "capacity" not in family_class(family).hyperparameters or not settings:
+            continue
+        gaps = [(abs(rate[setting.name].mean - setting.strength), setting) for setting in settings]
+        gap, worst = max(gaps, key=lambda pair: pair[0])
+        where = f" (C = {worst.strength:g})" if len(settings) > 1 else ""
+        sentences.append((family, f"the rate ends within {gap:.2g} nats of its target C{where}"))
+    return sentences
+
+
+def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, Estimate]) -> list[Setting]:
+    settings = [
+        setting
+        for setting in study.settings[dataset]
+        if setting.family == family
+        and math.isfinite(setting.strength)
+        and setting.name in values
+        and math.isfinite(values[setting.name].mean)
+    ]
+    return sorted(settings, key=lambda setting: setting.strength)
+
+
+def _from_to(values: Mapping[str, Estimate], weak: Setting, strong: Setting) -> str:
+    return f"{values[weak.name].mean:.3g} → {values[strong.name].mean:.3g}"

@@ -1,0 +1,199 @@
+"""The page of a report: what each of its sections shows, filled into report.html.j2.
+
+The page loads nothing: styles, scripts, figures and pictures are in it, and its content security policy has the browser
+refuse whatever else it might ask for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import plotly.graph_objects as go
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from pipeline import provenance
+from pipeline.account import data_facts, documentation, run_facts, times, troubles
+from pipeline.figures.capacity import capacity
+from pipeline.figures.learning import learning
+from pipeline.figures.rate_distortion import rate_distortion
+from pipeline.figures.strength import BARS_FROM, against_strength
+from pipeline.figures.style import look
+from pipeline.findings import JUDGED, best_values, capacities, trends
+from pipeline.gallery import gallery
+from pipeline.params import FILE
+from pipeline.store import Store
+from pipeline.study import BASELINE, Study
+from pipeline.summary import main_metrics, summarise
+
+__all__ = ["render"]
+
+HERE = Path(__file__).parent
+
+GALLERY = (
+    "A family is shown by its best setting (by mean MIG where there are factors, else by −ELBO, or by distortion where that is "
+    "infinite), a setting by the seed whose value is nearest to the mean over seeds."
+)
+
+
+def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
+    """The whole page as HTML. ``curves`` are the learning curves of ``pipeline.figures.learning``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["groupby_in_order"] = _groupby_in_order
+    environment.filters["sortable"] = lambda value: (
+        "" if math.isnan(value) else str(value).replace("inf", "Infinity")
+    )
+    figures: dict[str, Markup] = {}
+    exhibits = gallery(study, store)
+    parts = [
+        _part(study, dataset, curves, figures) | {"exhibits": exhibits[dataset]} for dataset in study.settings
+    ]
+    scored = [metric.name for dataset in study.settings for metric in main_metrics(study, dataset)]
+    trouble = troubles(study)
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        sentence=_sentence(study),
+        tiles=_tiles(study),
+        parts=parts,
+        troubles=trouble,
+        figures=figures,
+        pictures=GALLERY,
+        facts=run_facts(study, store),
+        times=times(study),
+        families={family: documentation("vaecore.families", family) for family in study.families},
+        metric_texts={metric: documentation("metrics", metric) for metric in dict.fromkeys(scored)},
+        params_text=_text(store.root / FILE),
+        commit=provenance.git_commit(store.root),
+        colour=lambda family: look(study, family).colour,
+        css=Markup(_text(HERE / "report.css")),
+        script=Markup(_text(HERE / "report.js")),
+        plotly=Markup(get_plotlyjs()),
+    )  # fmt: skip
+
+
+def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, Markup]) -> dict[str, Any]:
+    """One data set's section; the figures it needs are added to ``figures`` under the names that it uses."""
+
+    def add(what: str, figure: go.Figure | None) -> str | None:
+        if figure is None:
+            return None
+        name = f"figure-{dataset}-{what}"
+        # "<" would end the script element that holds the figure.
+        figures[name] = Markup(figure.to_json().replace("<", "\\u003c"))
+        return name
+
+    table = summarise(study, dataset)
+    strengths = []
+    for metric in main_metrics(study, dataset):
+        panels = against_strength(study, dataset, metric.name) if metric.folder in JUDGED else {}
+        if panels:
+            names = {family: add(f"{metric.name}-{family}", panel) for family, panel in panels.items()}
+            strengths.append({"title": metric.title, "figures": names})
+    held = {family: add(f"capacity-{family}", capacity(study, dataset, family)) for family in study.families}
+    learned = {
+        family: add(f"learning-{family}", learning(study, dataset, family, curves))
+        for family in study.families
+    }
+    fewest = min((row.n for row in table.rows if row.n), default=0)
+    return {
+        "name": dataset,
+        "about": _about(study, dataset),
+        "table": table,
+        "few": _few(fewest),
+        "best": best_values(study, table),
+        "trends": [*trends(study, dataset), *capacities(study, dataset)],
+        "plane": add("plane", rate_distortion(study, dataset)),
+        "strengths": strengths,
+        "bars": ", with their intervals" if fewest >= BARS_FROM else "",
+        "capacities": {family: name for family, name in held.items() if name},
+        "learning": {family: name for family, name in learned.items() if name},
+        "source": data_facts(study, dataset),
+    }
+
+
+def _few(fewest: int) -> str:
+    if fewest == 1:
+        return "With one seed there is no interval."
+    if fewest == 2:
+        return "With two seeds t is 12.7, so intervals are wide: more seeds narrow them fast."
+    return ""
+
+
+def _sentence(study: Study) -> str:
+    settings = max(sum(setting.family != BASELINE for setting in own) for own in study.settings.values())
+    seeds = len(study.params.seeds)
+    lengths = {
+        dataset: f"{study.params.training_of(dataset).steps:,} steps on {dataset}"
+        for dataset in study.settings
+    }
+    baseline = ", and untrained ones to compare with" if study.params.untrained else ""
+    return (
+        f"{_count(len(study.families), 'family', 'families')} of autoencoders in {_count(settings, 'setting', 'settings')}, "
+        f"{_count(seeds, 'seed', 'seeds')} each, trained for {_listed(list(lengths.values()))}{baseline}."
+    )
+
+
+def _tiles(study: Study) -> list[dict[str, Any]]:
+    statuses = [study.status(trial) for trial in study.trials]
+    total = len(statuses)
+    tiles = [{"what": "trials finished", "value": f"{statuses.count('finished')} of {total}", "bad": False}]
+    for status in ("diverged", "failed", "missing", "unscored"):
+        count = statuses.count(status)
+        if count or status in ("diverged", "failed"):
+            tiles.append({"what": status, "value": str(count), "bad": count > 0})
+    seconds = sum(result["seconds"] for result in study.results.values())
+    tiles.append({"what": "training time, all trials", "value": _duration(seconds), "bad": False})
+    return tiles
+
+
+def _about(study: Study, dataset: str) -> str:
+    ready = study.ready[dataset]
+    channels, height, width = ready.shape
+    parts = [
+        f"{len(ready):,} images of {height}×{width} pixels"
+        + (f" in {channels} channels" if channels > 1 else "")
+    ]
+    if ready.factors is not None:
+        sizes = zip(ready.meta["factor_names"], ready.meta["factor_sizes"], strict=True)
+        parts.append("factors " + ", ".join(f"{name} ({size})" for name, size in sizes))
+    if ready.labels is not None:
+        parts.append(f"{len(set(ready.labels.tolist()))} classes")
+    if ready.test is not None:
+        parts.append(f"{int(ready.test.sum()):,} held out from training and used for scores")
+    return "; ".join(parts) + "."
+
+
+def _groupby_in_order(items: Iterable[Any], attribute: str) -> list[tuple[str, list[Any]]]:
+    """Runs of equal attributes; jinja's own ``groupby`` sorts."""
+    return [
+        (key, list(group)) for key, group in groupby(items, key=lambda item: str(getattr(item, attribute)))
+    ]
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
