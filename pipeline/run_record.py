@@ -25,7 +25,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.trial import Trial
+from pipeline.trial import Trial, short
 
 __all__ = [
     "batches",
@@ -62,20 +62,9 @@ def params(trial: Trial) -> dict[str, str]:
     values["network"], values["likelihood"] = values.pop("network.name"), values.pop("likelihood.name")
     values |= flattened(config["training"], "training")
     for name, value in config["hyper"].items():
-        values |= flattened(value, name) if isinstance(value, Mapping) else {name: value}
-        if isinstance(value, Mapping):
-            values[name] = schedule_name(value)
-    return {name: _short(value)[:LONGEST_PARAM] for name, value in values.items()}
-
-
-def schedule_name(value: Mapping[str, Any]) -> str:
-    """linear(0→25)."""
-    ends = "→".join(_short(value[end]) for end in ("from", "to") if end in value)
-    return f"{value.get('schedule', 'schedule')}({ends})"
-
-
-def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        values |= flattened(value, name) if isinstance(value, Mapping) else {}
+        values[name] = value
+    return {name: short(value)[:LONGEST_PARAM] for name, value in values.items()}
 
 
 def flattened(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

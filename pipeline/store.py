@@ -68,7 +68,7 @@ def content_checksum(arrays: Mapping[str, np.ndarray]) -> str:
         if name in arrays:
             array = np.ascontiguousarray(arrays[name])
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(memoryview(array).cast("B"))
+            digest.update(array.data)
     return digest.hexdigest()
 
 
@@ -235,3 +235,28 @@ class Store:
             raise UserError(
                 f"{path} is damaged ({error}). Make it again: dvc repro --force evaluate"
             ) from None
+
+    def write_scores_table(self, dataset: str, table: pd.DataFrame) -> None:
+        """Replace a data set's table of scores."""
+        with atomic(self.scores(dataset) / "scores.parquet") as temporary:
+            table.to_parquet(temporary, index=False)
+
+    def trial_scores(self, dataset: str, key: str) -> dict[str, Any]:
+        """What was found of one trial: {"metrics": {name: {digest, values, split, seconds}}, "pictures": digest or None}."""
+        found = read_json(self.scores(dataset) / key / "scores.json")
+        found = found if isinstance(found, dict) else {}
+        return {"metrics": found.get("metrics", {}), "pictures": found.get("pictures")}
+
+    def write_trial_scores(
+        self, dataset: str, key: str, scores: Mapping[str, Any], pictures: Mapping[str, bytes]
+    ) -> None:
+        """Write pictures (file name -> PNG) and then ``scores.json``, which names their digest."""
+        folder = self.scores(dataset) / key
+        for name, content in pictures.items():
+            with atomic(folder / name) as temporary:
+                temporary.write_bytes(content)
+        write_json(folder / "scores.json", scores)
+
+    def pictures(self, dataset: str, key: str) -> list[Path]:
+        """The pictures of a trial, sorted by name."""
+        return sorted((self.scores(dataset) / key).glob("*.png"))

@@ -23,9 +23,11 @@ from typing import Any
 
 import pandas as pd
 
-# Before MLflow is imported: nobody's usage is counted, no progress bar for every file, no minutes of retries.
+# Before MLflow is imported: nobody's usage is counted, no progress bar or line for every file and
+# run, no minutes of retries.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
@@ -93,7 +95,7 @@ class Tracker:
         resolved = tracking_address.resolve(uri, root)
         with _answers(resolved), tracking_address.impatient():
             tracking_address.check(resolved)
-            mlflow.set_tracking_uri(resolved)  # mlflow.models has no other way to know
+            mlflow.set_tracking_uri(resolved)
             client = MlflowClient(resolved)
             found = client.get_experiment_by_name(study)
             if found is None:
@@ -110,6 +112,7 @@ class Tracker:
                 )
             else:
                 experiment = found.experiment_id
+            mlflow.set_experiment(experiment_id=experiment)  # mlflow.models has no other way to know
         with _answers(resolved):
             return cls(client, resolved, experiment, Store(root))
 

@@ -33,7 +33,7 @@ from vaecore import families
 from vaecore.images import Images
 from vaecore.training import Diverged, Settings, Training, train
 
-__all__ = ["Trial", "expand", "load_model", "run"]
+__all__ = ["Trial", "expand", "load_model", "run", "short"]
 
 log = logging.getLogger("betabench.trial")
 
@@ -71,7 +71,7 @@ class Trial:
         """For people: family, the hyper-parameters that are not the default, seed."""
         declared = families.family_class(self.family).hyperparameters
         particular = {name: value for name, value in self.hyper.items() if value != declared[name].default}
-        values = [f"{name}={_short(value)}" for name, value in particular.items()]
+        values = [f"{name}={short(value)}" for name, value in particular.items()]
         return " ".join(
             [self.family, *values, *(["untrained"] if self.untrained else []), f"seed={self.seed}"]
         )
@@ -86,7 +86,8 @@ class Trial:
         return cls(**{**config, "training": Settings(**config["training"])})
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A hyper-parameter's value for people: 4, linear(0→25)."""
     if isinstance(value, Mapping):
         ends = "→".join(f"{value[end]:g}" for end in ("from", "to") if end in value)
         return f"{value['schedule']}({ends})"
