@@ -239,12 +239,14 @@ def _check_metrics(params: Params) -> None:
         where = f"evaluation.metrics.{name}"
         if name not in known:
             raise UserError(f"{FILE}: {where}: there is no such metric. Known: {', '.join(sorted(known))}.")
+        if not settings:
+            continue
         accepted = [
             parameter.name
             for parameter in inspect.signature(metrics.function(name)).parameters.values()
             if parameter.kind is parameter.KEYWORD_ONLY
         ]
-        for key in settings or {}:
+        for key in settings:
             if key not in accepted:
                 has = ", ".join(accepted) or "none"
                 raise UserError(f"{FILE}: {where}: unknown setting {key!r}. It has: {has}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +39,25 @@ def duration(seconds: float) -> str:
 class Progress:
     """How far a study is: counts, the running trials, time left by the share of work done."""
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
+    def __init__(self, trials: Sequence[Trial], cost: Callable[[Trial], float]) -> None:
+        """``cost``: what one step of a trial takes, in any unit."""
         self.trials = {trial.key: trial for trial in trials}
+        self.cost = cost
         self.began = time.monotonic()
         self.running: dict[str, dict[str, Any]] = {}
         self.ended: dict[str, str] = {}
 
-    def work(self, trial: Trial) -> float:
-        """Steps, with a constant for starting: untrained baselines are not free."""
-        return trial.training.steps + 50.0
+    def work(self, key: str, step: int | None = None) -> float:
+        """Of a trial up to a step, or in all."""
+        trial = self.trials[key]
+        return self.cost(trial) * (trial.training.steps if step is None else step)
 
     @property
     def seconds_left(self) -> float | None:
         """None while too little is known."""
-        total = sum(self.work(trial) for trial in self.trials.values())
-        done = sum(self.work(self.trials[key]) for key in self.ended)
-        done += sum(state.get("step", 0) for state in self.running.values())
+        total = sum(self.work(key) for key in self.trials)
+        done = sum(self.work(key) for key in self.ended)
+        done += sum(self.work(key, state.get("step", 0)) for key, state in self.running.items())
         elapsed = time.monotonic() - self.began
         return elapsed * (total - done) / done if done > 0.02 * total and elapsed > 5 else None
 
@@ -103,7 +106,9 @@ def reason_of(trial: Any) -> tuple[str, str]:
     return (lines[-1] if is_traceback else lines[0]), last
 
 
-def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -> Any:
+def progress_callback(
+    trials: Sequence[Trial], cost: Callable[[Trial], float], store: Store, tracker: Tracker
+) -> Any:
     """A ``ray.tune.Callback`` that shows, tracks and notes failures. (A function, so that Ray is imported late.)"""
     from ray.tune import Callback
 
@@ -111,7 +116,7 @@ def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -
 
     class StudyCallback(Callback):
         def __init__(self) -> None:
-            self.progress = Progress(trials)
+            self.progress = Progress(trials, cost)
             self.live = Live(console=console, auto_refresh=False) if console.is_terminal else None
             self.printed = time.monotonic()
             self.started: dict[str, float] = {}
@@ -120,7 +125,7 @@ def progress_callback(trials: Sequence[Trial], store: Store, tracker: Tracker) -
         def __reduce__(self) -> tuple[type, tuple[()]]:
             return Callback, ()  # Tune pickles its settings for a restore that we never make
 
-        def setup(self, **info: Any) -> None:
+        def setup(self, *arguments: Any, **info: Any) -> None:
             if self.live is not None:
                 self.live.start()
 

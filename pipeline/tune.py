@@ -8,10 +8,11 @@ checkpoint, then left for the next ``dvc repro``; the others go on.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,9 @@ from pipeline.trial import Trial, build, expand
 __all__ = ["main", "read_data", "train_trials"]
 
 
-def train_trials(trials: Sequence[Trial], params: Params, store: Store, tracker: Tracker) -> None:
+def train_trials(
+    trials: Sequence[Trial], cost: Callable[[Trial], float], params: Params, store: Store, tracker: Tracker
+) -> None:
     """Train ``trials``; how each ended is in its run folder, whatever happened here."""
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # with verbose=0, this one is silent
@@ -50,7 +53,7 @@ def train_trials(trials: Sequence[Trial], params: Params, store: Store, tracker:
                 # Nothing of lasting worth: finished trials and checkpoints are in the run folders.
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=params.scheduling.retries),
-                callbacks=[progress_callback(trials, store, tracker)],
+                callbacks=[progress_callback(trials, cost, store, tracker)],
                 verbose=0,
             ),
         )
@@ -88,9 +91,13 @@ def main() -> None:
     if pending:
         check_models(pending, ready)
         # The largest first: the last trials to start are short, and no core waits long at the end.
-        cost = {name: data.images[0].size * 1.0 for name, data in ready.items()}
-        pending.sort(key=lambda trial: -trial.training.steps * cost[trial.dataset])
-        train_trials(pending, params, store, tracker)
+        pixels = {name: math.prod(data.shape) for name, data in ready.items()}
+
+        def cost(trial: Trial) -> float:
+            return float(pixels[trial.dataset] * trial.training.batch_size)
+
+        pending.sort(key=lambda trial: -trial.training.steps * cost(trial))
+        train_trials(pending, cost, params, store, tracker)
     tracker.sync(trials, store)
     conclude(trials, store)
 
