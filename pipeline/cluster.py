@@ -38,7 +38,7 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
             address=scheduling.address,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            **({} if joined else {"include_dashboard": False}),
+            include_dashboard=None if joined else False,
         )
     except ConnectionError as error:
         raise UserError(
