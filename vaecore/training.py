@@ -27,6 +27,7 @@ from torch import Tensor
 from vaecore.families import Family
 from vaecore.hyperparameters import Hyperparameter, check_all
 from vaecore.images import Images
+from vaecore.memory import keep_freed_memory
 from vaecore.precision import Precision, check_precision, resolve_precision
 from vaecore.schedules import schedule
 
@@ -177,6 +178,8 @@ def train(training: Training) -> Iterator[tuple[int, dict[str, float]]]:
     hyper = {name: torch.zeros((), device=training.device) for name in training.schedules}
     autocast = torch.autocast(training.device.type, torch.bfloat16, enabled=training.precision == "bfloat16")
     family.train()
+    if training.device.type == "cpu":
+        keep_freed_memory()
     while training.step < settings.steps:
         interval = min(
             settings.record_every - training.step % settings.record_every, settings.steps - training.step
