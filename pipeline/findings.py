@@ -14,7 +14,7 @@ from pipeline.study import BASELINE, Setting, Study, symbol
 from pipeline.summary import Column, Estimate, Table, estimates, write_number
 from vaecore.families import family_class
 
-__all__ = ["Best", "best_values", "capacities", "trends"]
+__all__ = ["Best", "best_values", "trends"]
 
 JUDGED = ("disentanglement", "representation")
 """Besides the negative ELBO, the best of these kinds of metrics are headlines."""
@@ -95,25 +95,22 @@ def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
             (
                 family,
                 f"{name} {weak.strength:g} → {strong.strength:g}: "
-                f"rate {_from_to(rate, weak, strong)}, distortion {_from_to(distortion, weak, strong)} nats",
+                f"rate {_from_to(rate, weak, strong)}, distortion {_from_to(distortion, weak, strong)} nats"
+                + _capacity(family, settings, rate),
             )
         )
     return sentences
 
 
-def capacities(study: Study, dataset: str) -> list[tuple[str, str]]:
-    """(family, sentence) of how near the rate comes to the target C that a family is to hold."""
-    rate = estimates(study, dataset, "rate")
-    sentences = []
-    for family in study.families:
-        settings = _by_strength(study, dataset, family, rate)
-        if "capacity" not in family_class(family).hyperparameters or not settings:
-            continue
-        gaps = [(abs(rate[setting.name].mean - setting.strength), setting) for setting in settings]
-        gap, worst = max(gaps, key=lambda pair: pair[0])
-        where = f" (C = {worst.strength:g})" if len(settings) > 1 else ""
-        sentences.append((family, f"the rate ends within {gap:.2g} nats of its target C{where}"))
-    return sentences
+def _capacity(family: str, settings: list[Setting], rate: Mapping[str, Estimate]) -> str:
+    """How near the rate comes to the target C that the family is to hold; empty where it has no target."""
+    if "capacity" not in family_class(family).hyperparameters:
+        return ""
+    gap, worst = max(
+        ((abs(rate[setting.name].mean - setting.strength), setting) for setting in settings),
+        key=lambda pair: pair[0],
+    )
+    return f"; the rate ends within {gap:.2g} nats of its target (farthest at C = {worst.strength:g})"
 
 
 def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, Estimate]) -> list[Setting]:

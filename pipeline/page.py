@@ -25,7 +25,7 @@ from pipeline.figures.learning import learning
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.figures.strength import BARS_FROM, against_strength
 from pipeline.figures.style import look
-from pipeline.findings import JUDGED, best_values, capacities, trends
+from pipeline.findings import JUDGED, best_values, trends
 from pipeline.gallery import gallery
 from pipeline.params import FILE
 from pipeline.store import Store
@@ -37,7 +37,8 @@ __all__ = ["render"]
 HERE = Path(__file__).parent
 
 GALLERY = (
-    "A family is shown by its best setting (by mean MIG where there are factors, else by −ELBO, or by distortion where that is "
+    "Reconstructions: originals in the upper row of each strip. Traversals: a row per latent, those with the highest rate on top, moved "
+    "from −2 to 2 while the others stay. A family is shown by its best setting (by mean MIG where there are factors, else by −ELBO, or by distortion where that is "
     "infinite), a setting by the seed whose value is nearest to the mean over seeds."
 )
 
@@ -108,9 +109,10 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "name": dataset,
         "about": _about(study, dataset),
         "table": table,
-        "few": _few(fewest),
+        "few": _few([row.n for row in table.rows if row.n]),
+        "where": _where({column.split for column in table.columns}),
         "best": best_values(study, table),
-        "trends": [*trends(study, dataset), *capacities(study, dataset)],
+        "trends": trends(study, dataset),
         "plane": add("plane", rate_distortion(study, dataset)),
         "strengths": strengths,
         "bars": ", with their intervals" if fewest >= BARS_FROM else "",
@@ -120,12 +122,23 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
     }
 
 
-def _few(fewest: int) -> str:
-    if fewest == 1:
+def _few(counts: list[int]) -> str:
+    """What the number of seeds means for the intervals."""
+    most = max(counts, default=0)
+    if most == 1:
         return "With one seed there is no interval."
-    if fewest == 2:
-        return "With two seeds t is 12.7, so intervals are wide: more seeds narrow them fast."
-    return ""
+    sentence = "With two seeds t is 12.7, so intervals are wide. " if most == 2 else ""
+    return sentence + ("A setting with n = 1 has no interval." if 1 in counts else "")
+
+
+def _where(splits: set[str]) -> str:
+    if len(splits) != 1:
+        return "On which images is in each heading's hint."
+    return {
+        "test": "On images held out from training.",
+        "all": "On all images, which are those trained on.",
+        "train": "On the images trained on.",
+    }.get(next(iter(splits)), "")
 
 
 def _sentence(study: Study) -> str:

@@ -147,7 +147,7 @@ def summarise(study: Study, dataset: str) -> Table:
                 continue
             seeds = values.xs(setting.name, level="setting")[column.metric].dropna()
             text = write_number(value.mean, column.decimals)
-            interval = "" if value.half_width is None else write_number(value.half_width, column.decimals)
+            interval = "" if value.half_width is None else write_width(value.half_width, column.decimals)
             note = _note(value, column, [f"{seed}: {score:.6g}" for seed, score in seeds.items()])
             cells.append(Cell(text, interval, note, value.mean, text == best[column.metric]))
         scored = len(values.loc[[setting.name]]) if setting.name in values.index else 0
@@ -169,6 +169,14 @@ def write_number(value: float, decimals: int) -> str:
         return "∞" if value > 0 else "−∞"
     text = f"{value:.{decimals}f}"
     return text.replace("-", "−") if float(text) else text.removeprefix("-")
+
+
+def write_width(half_width: float, decimals: int) -> str:
+    """An interval's half width, which is never printed as 0 unless it is."""
+    smallest = 10.0**-decimals
+    if half_width == 0:
+        return "0"
+    return f"<{smallest:.{decimals}f}" if half_width < smallest / 2 else f"{half_width:.{decimals}f}"
 
 
 def _decimals(means: Sequence[float]) -> int:

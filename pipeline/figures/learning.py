@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,13 +116,12 @@ def _frame(figure: go.Figure, rows: pd.DataFrame, term: str, y: str) -> None:
     values = values[np.isfinite(values)]
     name = "yaxis" if y == "y" else "yaxis2"
     if term == "distortion" and len(values) and values.min() > 0 and values.max() / values.min() > 4:
-        figure.update_layout({name: {"type": "log", "dtick": "D2" if _decades(values) < 1.5 else 1}})
+        ticks = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 5)]
+        figure.update_layout(
+            {name: {"type": "log", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}}
+        )
     elif term == "rate":
         figure.update_layout({name: {"rangemode": "tozero"}})
-
-
-def _decades(values: Any) -> float:
-    return math.log10(values.max() / values.min())
 
 
 def _shades(count: int) -> Sequence[float]:

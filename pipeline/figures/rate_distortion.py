@@ -37,9 +37,9 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
     figure = blank(
         axis("rate, nats per image", range=x),
         axis("distortion, nats per image", range=y),
-        legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "itemsizing": "constant"},
+        legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
     )
-    figure.update_layout(showlegend=True)
+    figure.update_layout(showlegend=True, margin_t=30)
     _iso_lines(figure, x, y)
     for family in dict.fromkeys(setting.family for setting in study.settings[dataset]):
         settings = [setting for setting in study.settings[dataset] if setting.family == family]
@@ -49,14 +49,19 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
         if family == BASELINE and finite and not _inside(values[BASELINE], x, y):
             _outside(figure, values[BASELINE], x, y)
         elif finite:
-            _curve(figure, family, finite, values, look(study, family))
+            _curve(figure, family, finite, values, look(study, family), x[1])
         elif present:
             _level(figure, family, values[present[0].name], x, look(study, family))
     return figure
 
 
 def _curve(
-    figure: go.Figure, family: str, settings: Sequence[Setting], values: Mapping[str, Any], style: Look
+    figure: go.Figure,
+    family: str,
+    settings: Sequence[Setting],
+    values: Mapping[str, Any],
+    style: Look,
+    right: float,
 ) -> None:
     seeds = [
         (row["rate"], row["distortion"], setting.label, seed)
@@ -91,7 +96,7 @@ def _curve(
             "line": {"color": "var(--surface)", "width": 1.5},
         },
         text=[setting.label if place in ends else "" for place, (setting, _) in enumerate(points)],
-        textposition="top right",
+        textposition=["top left" if float(mean["rate"]) > 0.8 * right else "top right" for _, mean in points],
         textfont={"size": 11, "color": style.colour},
         customdata=[
             [f"{s.label}, mean of {len(values[s.name])}".lstrip(", "), float(m["rate"] + m["distortion"])]
@@ -125,7 +130,7 @@ def _outside(figure: go.Figure, values: Any, x: Sequence[float], y: Sequence[flo
     """The baseline beyond the frame: a mark at the edge that says where it is, so that it does not squash the rest."""
     mean = values[["rate", "distortion"]].mean()
     figure.add_annotation(
-        x=min(max(float(mean["rate"]), x[0]), x[1]), y=1, yref="y domain", yanchor="top", xanchor="left",
+        x=min(max(float(mean["rate"]), x[0]), x[1]), y=1, yref="y domain", yanchor="bottom", xanchor="left",
         text=f"↑ {BASELINE}: rate {mean['rate']:.2g}, distortion {mean['distortion']:.4g}", showarrow=False,
         font={"size": 11, "color": "var(--muted)"},
     )  # fmt: skip

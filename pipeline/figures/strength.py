@@ -43,7 +43,11 @@ def against_strength(study: Study, dataset: str, metric: str) -> dict[str, go.Fi
         ]
         if settings:
             figures[family] = _strengths(
-                settings, table[metric], y, title if len(title) < 30 else metric, look(study, family)
+                settings,
+                table[metric],
+                y,
+                title if len(title) < 30 else metric.replace("_", " "),
+                look(study, family),
             )
             for name, level in levels.items():
                 _reference(figures[family], name, level, look(study, name).colour)

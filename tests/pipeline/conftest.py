@@ -45,8 +45,8 @@ Make = Callable[..., tuple[Params, Store]]
 
 @pytest.fixture
 def make_study(tmp_path: Path) -> Make:
-    """``make_study(**options)`` -> (params, store), as :func:`synthesise` with a root of the test's own."""
-    return lambda **options: synthesise(tmp_path, **options)
+    """``make_study(**options)`` -> (params, store), as :func:`synthesise`, in a folder of the test's own."""
+    return lambda root=tmp_path, **options: synthesise(root, **options)
 
 
 def synthesise(
