@@ -90,12 +90,11 @@ def decomposition(
 
     Their sum is the one-sample estimate log q(z | x) - log p(z) of the rate, whatever the weights.
     """
-    log_q = gaussian_log_prob(
-        z[:, None], mean[None], log_variance[None]
-    )  # [B, B, L]: z_i under the posterior of x_j
-    log_q_z = torch.logsumexp(log_q.sum(2) + log_weights, dim=1)  # [B]
-    log_q_latents = torch.logsumexp(log_q + log_weights[:, :, None], dim=1).sum(1)  # [B]: Σ_l log q(z_l)
-    log_q_given_x = log_q.sum(2).diagonal()
+    log_q = gaussian_log_prob(z[:, None], mean[None], log_variance[None])  # [B, B, L]: z_i given x_j
+    joint = log_q.sum(2)  # [B, B]
+    log_q_given_x = joint.diagonal()
+    log_q_z = torch.logsumexp(joint + log_weights, dim=1)
+    log_q_latents = torch.logsumexp(log_q + log_weights[:, :, None], dim=1).sum(1)  # Σ_l log q(z_l)
     log_p = standard_normal_log_prob(z).sum(1)
     return log_q_given_x - log_q_z, log_q_z - log_q_latents, log_q_latents - log_p
 
