@@ -52,9 +52,12 @@ def _outcomes(work: Sequence[Work], params: Params, store: Store) -> Iterator[tu
     from pipeline.scorer import evaluate_trial
 
     shares = params.scheduling
-    # Ray ends a process that used a GPU after one call; but it takes seconds to import what the next one needs.
-    options = {"max_calls": 0, "max_retries": shares.retries, "num_cpus": shares.cpu, "num_gpus": shares.gpu}
-    task = ray.remote(**options)(evaluate_trial)
+    task = ray.remote(
+        max_calls=0,  # Ray ends a process that used a GPU after one, and it takes seconds to import for the next
+        max_retries=shares.retries,
+        num_cpus=shares.cpu,
+        num_gpus=shares.gpu,
+    )(evaluate_trial)
     wave = int(2 * ray.cluster_resources().get("CPU", 1) / shares.cpu) + 1
     waiting = iter(work)
     running: dict[Any, Work] = {}

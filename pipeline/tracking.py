@@ -56,13 +56,26 @@ class Known:
 
     run_id: str
     status: str
-    tags: dict[str, str] = field(default_factory=dict)
-    begun: bool = False
-    """It holds metrics, so what is logged there is someone's record already."""
+    tags: dict[str, str]
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The last values."""
+    described: bool = True
+    """It has its parameters."""
 
     @classmethod
     def of(cls, run: Run) -> Known:
-        return cls(run.info.run_id, run.info.status, dict(run.data.tags), bool(run.data.metrics))
+        return cls(
+            run.info.run_id,
+            run.info.status,
+            dict(run.data.tags),
+            dict(run.data.metrics),
+            bool(run.data.params),
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether it was started, and no more: neither cut off in the middle nor complete."""
+        return self.described and not self.metrics and "logged_result" not in self.tags
 
 
 class Tracker:
@@ -148,7 +161,6 @@ class Tracker:
             run = self._start(trial, began)
             finished = result["status"] == "finished"
             points, missing = run_record.curves(history)
-            run.begun = True
             self._curves(run, points, result, began, ended)
             self._files(run, trial)
             if finished:
@@ -180,9 +192,8 @@ class Tracker:
                 return
             kept, missing = run_record.finite(values)
             step, now = trial.training.steps, int(time.time() * 1000)
-            metrics = [Metric(name, value, now, step) for name, value in kept.items()]
-            for batch in run_record.batches(metrics, BATCH):
-                self._client.log_batch(run.run_id, metrics=batch)
+            changed = {name: value for name, value in kept.items() if run.metrics.get(name) != value}
+            self._metrics(run, [Metric(name, value, now, step) for name, value in changed.items()])
             for picture in pictures:
                 self._client.log_artifact(run.run_id, str(picture), "figures")
             tags = {"logged_scores": logged}
@@ -212,7 +223,7 @@ class Tracker:
     def _start(self, trial: Trial, began: int) -> Known:
         """The trial's run, empty and running."""
         known = self._trials.get(trial.key)
-        if known is not None and (known.begun or "logged_result" in known.tags):
+        if known is not None and not known.empty:
             self._client.delete_run(known.run_id)
             del self._trials[trial.key]
             known = None
@@ -283,8 +294,12 @@ class Tracker:
         for name in ("seconds", "images_per_second"):
             if result.get(name) is not None:
                 metrics.append(Metric(f"cost/{name}", float(result[name]), ended, result["steps"]))
+        self._metrics(run, metrics)
+
+    def _metrics(self, run: Known, metrics: Sequence[Metric]) -> None:
         for batch in run_record.batches(metrics, BATCH):
             self._client.log_batch(run.run_id, metrics=batch)
+        run.metrics.update({metric.key: metric.value for metric in metrics})
 
     def _files(self, run: Known, trial: Trial) -> None:
         folder = self._store.run(trial.dataset, trial.key)
@@ -311,6 +326,8 @@ class Tracker:
         )
 
     def _close(self, run: Known, status: str, tags: Mapping[str, str], ended: int | None = None) -> None:
+        if status == "FINISHED" and run.tags.pop("failure", None) is not None:
+            self._client.delete_tag(run.run_id, "failure")
         self._tag(run, tags)
         self._client.set_terminated(run.run_id, status, ended)
         run.status = status
