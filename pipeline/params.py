@@ -84,7 +84,7 @@ class Evaluation(Strict):
 
 
 class Params(Strict):
-    """One study: the whole of params.yaml."""
+    """One study: the whole of params.yaml. Every key must be there: they are what DVC's stages depend on."""
 
     study: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\w .-]+$")]
     """Its name: the MLflow experiment, and the report's title."""
@@ -92,18 +92,18 @@ class Params(Strict):
     """Data set name (a file in pipeline/datasets/) -> its options."""
     families: Annotated[dict[str, dict[str, Any] | None], Field(min_length=1)]
     """Family name (a file in vaecore/families/) -> its hyper-parameters; a list is a grid."""
-    untrained: bool = False
+    untrained: bool
     """Also score models that were initialised and never trained: the baseline every number is seen against."""
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)]
     """One trial per configuration and seed."""
-    model: Model = Model()
+    model: Model
     training: dict[str, Any]
     """The fields of vaecore.training.Settings."""
-    overrides: dict[str, Override] = {}
+    overrides: dict[str, Override]
     """Data set name -> what is otherwise there."""
-    scheduling: Scheduling = Scheduling()
+    scheduling: Scheduling
     evaluation: Evaluation
-    tracking: Tracking = Tracking()
+    tracking: Tracking
 
     def model_of(self, dataset: str) -> Model:
         override = self.overrides.get(dataset, Override())

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.params import check_training, hyper_points, load
+from pipeline.params import Params, check_training, hyper_points, load
 
 GOOD: dict[str, Any] = {
     "study": "test",
@@ -19,7 +19,11 @@ GOOD: dict[str, Any] = {
     "seeds": [0, 1],
     "model": {"network": {"name": "mlp", "hidden": [16]}, "latents": 4, "likelihood": "bernoulli"},
     "training": {"steps": 10, "batch_size": 8, "learning_rate": 0.001},
+    "untrained": False,
+    "overrides": {},
+    "scheduling": {},
     "evaluation": {"metrics": ["rate", "distortion"]},
+    "tracking": {},
 }
 
 
@@ -110,7 +114,8 @@ def test_a_mistake_is_named(mistake: str, tmp_path: Path):
 
 
 def test_a_missing_key_is_named(tmp_path: Path):
-    for key in ("study", "datasets", "families", "seeds", "training", "evaluation"):
+    assert set(GOOD) == set(Params.model_fields)
+    for key in GOOD:
         with pytest.raises(UserError, match=f"{key}: is missing"):
             checked({name: value for name, value in GOOD.items() if name != key}, tmp_path)
 

@@ -29,8 +29,11 @@ PARAMS: dict[str, Any] = {
     "seeds": [0],
     "model": {"network": {"name": "mlp", "hidden": [32]}, "latents": 4, "likelihood": "bernoulli"},
     "training": {"steps": 60, "batch_size": 16, "learning_rate": 0.001, "precision": "float32", "record_every": 20},
+    "untrained": False,
+    "overrides": {},
     "scheduling": {"cpu": 1, "retries": 0, "checkpoint_seconds": 0.2},
     "evaluation": {"metrics": ["distortion", "rate", "logistic_accuracy"]},
+    "tracking": {"uri": "sqlite:///mlflow.db"},
 }
 
 FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml."""
