@@ -34,7 +34,8 @@ def evaluate_trials(work: Sequence[Work], params: Params, store: Store) -> dict[
             line = f"[{done}/{len(work)}] {name}: "
             if isinstance(outcome, BaseException):
                 text = str(outcome).strip() or "no message"
-                failures[name] = f"{type(outcome).__name__}: {text.splitlines()[0]}"
+                kind = "" if isinstance(outcome, UserError) else f"{type(outcome).__name__}: "
+                failures[name] = kind + text.splitlines()[0]
                 line += "failed"
             else:
                 update(item, outcome.scores, outcome.pictures, store)
@@ -52,12 +53,13 @@ def _outcomes(work: Sequence[Work], params: Params, store: Store) -> Iterator[tu
     from pipeline.scorer import evaluate_trial
 
     shares = params.scheduling
-    task = ray.remote(
+    decorate: Any = ray.remote(  # its own types know positional arguments only
         max_calls=0,  # Ray ends a process that used a GPU after one, and it takes seconds to import for the next
         max_retries=shares.retries,
         num_cpus=shares.cpu,
         num_gpus=shares.gpu,
-    )(evaluate_trial)
+    )
+    task = decorate(evaluate_trial)
     wave = int(2 * ray.cluster_resources().get("CPU", 1) / shares.cpu) + 1
     waiting = iter(work)
     running: dict[Any, Work] = {}

@@ -314,12 +314,17 @@ class Tracker:
         import mlflow.pytorch
         from mlflow.models import Model
 
+        try:
+            family = load_model(trial, self._data(trial.dataset), self._store)
+        except UserError as error:  # evaluation says so too, and how to cure it; the other runs are logged
+            self._tag(run, {"model_missing": str(error)[: run_record.LONGEST_TAG]})
+            return
         Model.log(
             artifact_path=None,
             name="model",
             flavor=mlflow.pytorch,
             run_id=run.run_id,
-            pytorch_model=load_model(trial, self._data(trial.dataset), self._store),
+            pytorch_model=family,
             serialization_format="pickle",
             pip_requirements=[f"{name}=={version(name)}" for name in ("torch", "numpy")],
             code_paths=[str(_source("vaecore"))],

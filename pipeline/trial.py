@@ -24,9 +24,11 @@ from typing import Any
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline import provenance
+from pipeline.errors import UserError
 from pipeline.params import Params, hyper_points
 from pipeline.store import Ready, Store, atomic, read_json, write_json
 from vaecore import families
@@ -141,9 +143,19 @@ def build(trial: Trial, ready: Ready) -> families.Family:
 
 
 def load_model(trial: Trial, ready: Ready, store: Store) -> families.Family:
-    """A finished trial's model, with its trained weights, in evaluation mode."""
+    """A finished trial's model, with its trained weights, in evaluation mode.
+
+    Raises:
+        UserError: the file with the weights is damaged.
+    """
+    folder = store.run(trial.dataset, trial.key)
     family = build(trial, ready)
-    family.load_state_dict(load_file(store.run(trial.dataset, trial.key) / "model.safetensors"))
+    try:
+        family.load_state_dict(load_file(folder / "model.safetensors"))
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{folder / 'model.safetensors'} is damaged ({error}). Remove {folder}; `dvc repro` trains it again."
+        ) from None
     return family.eval()
 
 
