@@ -20,7 +20,7 @@ __all__ = ["Exhibit", "gallery"]
 
 CHOSEN_BY = {"mig": +1, "negative_elbo": -1, "distortion": -1}
 """A metric and its better end; the first for which a family has a finite mean decides."""
-BUDGET = 1_000_000
+BUDGET = 500_000
 """Bytes of PNG for settings that do not represent their family; what is beyond is named by its path instead."""
 
 

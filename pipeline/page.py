@@ -110,6 +110,7 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "about": _about(study, dataset),
         "table": table,
         "few": _few([row.n for row in table.rows if row.n]),
+        "mixed": len({column.split for column in table.columns}) > 1,
         "where": _where({column.split for column in table.columns}),
         "best": best_values(study, table),
         "trends": trends(study, dataset),
@@ -133,7 +134,7 @@ def _few(counts: list[int]) -> str:
 
 def _where(splits: set[str]) -> str:
     if len(splits) != 1:
-        return "On which images is in each heading's hint."
+        return "Each heading names its images: all of them, those trained on, those held out."
     return {
         "test": "On images held out from training.",
         "all": "On all images, which are those trained on.",

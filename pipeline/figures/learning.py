@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pipeline.figures.style import axis, blank, look
+from pipeline.figures.style import axis, blank, logarithmic, look
 from pipeline.store import Store
 from pipeline.study import BASELINE, Setting, Study
 
@@ -116,17 +116,14 @@ def _frame(figure: go.Figure, rows: pd.DataFrame, term: str, y: str) -> None:
     values = values[np.isfinite(values)]
     name = "yaxis" if y == "y" else "yaxis2"
     if term == "distortion" and len(values) and values.min() > 0 and values.max() / values.min() > 4:
-        ticks = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 5)]
-        figure.update_layout(
-            {name: {"type": "log", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}}
-        )
+        figure.update_layout({name: logarithmic()})
     elif term == "rate":
         figure.update_layout({name: {"rangemode": "tozero"}})
 
 
 def _shades(count: int) -> Sequence[float]:
     """Opacities from the weakest setting to the strongest."""
-    return [1.0] if count == 1 else [float(value) for value in np.linspace(0.35, 1.0, count)]
+    return [1.0] if count == 1 else [float(value) for value in np.linspace(0.45, 1.0, count)]
 
 
 def _thinned(line: pd.DataFrame) -> pd.DataFrame:

@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pipeline.figures.style import Look, axis, blank, look, padded
+from pipeline.figures.style import Look, axis, blank, logarithmic, look, padded
 from pipeline.study import BASELINE, Setting, Study
 
 __all__ = ["rate_distortion"]
+
+LOGARITHMIC_FROM = 4
+"""The distortion's axis is logarithmic where the largest is so many times the smallest: one poor family would hide the others."""
 
 
 def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
@@ -33,10 +36,13 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
         return None
     x = padded(frame["rate"], floor=0.0)
     flat = table.loc[np.isinf(table["rate"]) & np.isfinite(table["distortion"]), "distortion"]
-    y = padded([*frame["distortion"], *flat])
+    levels = np.array([*frame["distortion"], *flat], dtype=float)
+    wide = levels.min() > 0 and levels.max() > LOGARITHMIC_FROM * levels.min()
+    y = [float(10**end) for end in padded(np.log10(levels))] if wide else padded(levels)
+    scale = logarithmic(y) if wide else {"range": y}
     figure = blank(
         axis("rate, nats per image", range=x),
-        axis("distortion, nats per image", range=y),
+        axis("distortion, nats per image", **scale),
         legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
     )
     figure.update_layout(showlegend=True, margin_t=30)
@@ -112,18 +118,17 @@ def _level(figure: go.Figure, family: str, values: Any, x: Sequence[float], styl
     """A family without a finite rate: its distortion, right across."""
     level = float(values["distortion"].mean())
     figure.add_scatter(
-        x=list(np.linspace(x[0], x[1], 25)),
+        x=[float(rate) for rate in np.linspace(x[0], x[1], 25)],
         y=[level] * 25,
-        mode="lines",
+        text=[f"\u2002{family}, rate ∞"] + [""] * 24,
+        textposition="top right",
+        textfont={"size": 11, "color": style.colour},
+        mode="lines+text",
         line={"color": style.colour, "width": 2, "dash": "dash"},
         hovertemplate=f"<b>{family}</b> distortion {level:.4g} nats; no finite rate<extra></extra>",
         name=f"{family} (rate ∞)",
         legendgroup=family,
     )
-    figure.add_annotation(
-        x=1, xref="x domain", xanchor="right", y=level, yanchor="bottom", text=f"{family}, rate ∞",
-        showarrow=False, font={"size": 11, "color": style.colour},
-    )  # fmt: skip
 
 
 def _outside(figure: go.Figure, values: Any, x: Sequence[float], y: Sequence[float]) -> None:
@@ -145,23 +150,21 @@ def _inside(values: Any, x: Sequence[float], y: Sequence[float]) -> bool:
 def _iso_lines(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> None:
     """R + D = constant, at round values."""
     for total in _round_values(x[0] + y[0], x[1] + y[1], 7):
-        ends = sorted(
-            {max(x[0], total - y[1]), min(x[1], total - y[0])}
-        )  # the rates at which the line leaves the frame
-        if len(ends) < 2 or ends[1] - ends[0] < 0.06 * (x[1] - x[0]):
+        first, last = max(x[0], total - y[1]), min(x[1], total - y[0])  # where the line enters and leaves
+        if last - first < 0.06 * (x[1] - x[0]):
             continue
+        rates = [float(rate) for rate in np.linspace(first, last, 30)]  # a curve on a logarithmic axis
         figure.add_scatter(
-            x=ends,
-            y=[total - rate for rate in ends],
-            mode="lines",
+            x=rates,
+            y=[total - rate for rate in rates],
+            text=[""] * 29 + [f"{total:g}"],
+            textposition="top left",
+            textfont={"size": 11, "color": "var(--muted)"},
+            mode="lines+text",
             line={"color": "var(--iso)", "width": 1, "dash": "dot"},
             hoverinfo="skip",
             showlegend=False,
         )
-        figure.add_annotation(
-            x=ends[1], y=total - ends[1], text=f"{total:g}", showarrow=False, xanchor="right", yanchor="bottom",
-            font={"size": 11, "color": "var(--muted)"},
-        )  # fmt: skip
 
 
 def _round_values(low: float, high: float, count: int) -> list[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import plotly.graph_objects as go
 
 from pipeline.study import BASELINE, Study
 
-__all__ = ["Look", "axis", "blank", "look", "padded"]
+__all__ = ["Look", "axis", "blank", "logarithmic", "look", "padded"]
 
 COLOURS = 8
 """Custom properties --family-0 to --family-7; a ninth family starts again with another marker."""
@@ -54,6 +55,15 @@ def axis(title: str, **options: Any) -> dict[str, Any]:
         "automargin": True,
         **options,
     }
+
+
+def logarithmic(ends: Sequence[float] | None = None) -> dict[str, Any]:
+    """Options of a logarithmic axis with round numbers written out; ``ends`` are its range, in units of the values."""
+    narrow = ends is not None and ends[1] < 10 * ends[0]
+    digits = (1, 1.5, 2, 3, 4, 5, 7) if narrow else (1, 2, 5)
+    ticks = [digit * 10.0**power for power in range(-4, 9) for digit in digits]
+    options = {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    return options if ends is None else {**options, "range": [math.log10(end) for end in ends]}
 
 
 def blank(x: Mapping[str, Any], y: Mapping[str, Any], **layout: Any) -> go.Figure:

@@ -43,10 +43,10 @@ MACHINE = {
 Make = Callable[..., tuple[Params, Store]]
 
 
-@pytest.fixture
-def make_study(tmp_path: Path) -> Make:
-    """``make_study(**options)`` -> (params, store), as :func:`synthesise`, in a folder of the test's own."""
-    return lambda root=tmp_path, **options: synthesise(root, **options)
+@pytest.fixture(scope="session")
+def make_study(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """``make_study(**options)`` -> (params, store), as :func:`synthesise`, each in a folder of its own."""
+    return lambda **options: synthesise(tmp_path_factory.mktemp("study"), **options)
 
 
 def synthesise(
@@ -72,6 +72,10 @@ def synthesise(
             "untrained": untrained,
             "seeds": list(seeds),
             "training": {"steps": 1000, "batch_size": 64, "learning_rate": 0.001, "record_every": 50},
+            "model": {"network": "conv", "latents": 10, "likelihood": "bernoulli"},
+            "overrides": {},
+            "scheduling": {},
+            "tracking": {"uri": "sqlite:///mlflow.db"},
             "evaluation": {"metrics": list(metric_names or metrics.names())},
         }
     )
