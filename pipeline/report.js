@@ -12,7 +12,8 @@
     if (coarse || small) figure.layout.dragmode = false; // a finger scrolls the page
     Plotly.react(plot, figure.data, figure.layout, {
       responsive: true, displaylogo: false, displayModeBar: small || coarse ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      // Named one by one: the default set has a button that sends a figure to a company's server.
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
     });
     drawn.add(plot);
   }

@@ -81,7 +81,7 @@ def _curve(
         x=[float(rate) for rate, _, _, _ in seeds],
         y=[float(distortion) for _, distortion, _, _ in seeds],
         mode="markers",
-        marker={"color": style.colour, "symbol": style.symbol, "size": 5, "opacity": 0.5},
+        marker={"color": style.colour, "symbol": style.symbol, "size": 6, "opacity": 0.6},
         customdata=[[f"{label} seed {seed}".strip(), float(r + d)] for r, d, label, seed in seeds],
         hovertemplate=f"<b>{family}</b> %{{customdata[0]}}{hover}",
         legendgroup=family,

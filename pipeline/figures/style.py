@@ -81,6 +81,7 @@ def blank(x: Mapping[str, Any], y: Mapping[str, Any], **layout: Any) -> go.Figur
             "bordercolor": "var(--axis)",
             "font": {"color": "var(--ink)"},
         },
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "var(--muted)", "activecolor": "var(--accent)"},
         showlegend=False,
         xaxis=x,
         yaxis=y,

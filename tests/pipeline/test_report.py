@@ -87,6 +87,9 @@ def test_the_page_needs_nothing_but_itself(quick):
     assert style[1] == {}
     policies = [found for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"]
     assert policies[0]["content"].startswith("default-src 'none'")
+    assert (
+        "modeBarButtons:" in (quick[1] / "index.html").read_text()
+    )  # none of Plotly's that talk to a server
 
 
 def test_the_page_holds_its_sections_and_every_setting(quick):
