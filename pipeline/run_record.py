@@ -88,7 +88,7 @@ def tags(trial: Trial, *, commit: str | None, lock: str | None) -> dict[str, str
         "dvc_lock_digest": lock,
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": "betabench",
-        "mlflow.source.type": "PROJECT",
+        "mlflow.source.type": "LOCAL",
     }
     return {name: value for name, value in known.items() if value is not None}
 
