@@ -35,7 +35,8 @@ def write(study: Study, store: Store) -> None:
     _write_csv(store.reports / "scores.csv", scores_csv(study))
     write_json(store.reports / "metrics.json", means(study))
     _write_csv(store.reports / "rate_distortion.csv", rate_distortion_csv(study))
-    _write_csv(store.reports / "learning_curves.csv", learned)
+    # An infinite rate (a deterministic code) is left empty: plots know no infinity.
+    _write_csv(store.reports / "learning_curves.csv", learned.replace(math.inf, math.nan))
     page = render(study, store, learned)
     with atomic(store.reports / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")

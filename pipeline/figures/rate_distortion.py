@@ -42,7 +42,7 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
     scale = logarithmic(y) if wide else {"range": y}
     figure = blank(
         axis("rate, nats per image", range=x),
-        axis("distortion, nats per image", **scale),
+        axis("distortion, nats per image" + (", logarithmic" if wide else ""), **scale),
         legend={"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"},
     )
     figure.update_layout(showlegend=True, margin_t=30)

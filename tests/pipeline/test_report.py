@@ -224,6 +224,9 @@ def test_the_files_hold_the_means(quick):
     assert list(plane.columns) == ["dataset", "family", "setting", "strength", "rate", "distortion"]
     assert "ae" not in set(plane["family"])
     learned = pd.read_csv(reports / "learning_curves.csv")
+    assert learned["rate"].isna().groupby(learned["family"]).all().to_dict() == {
+        family: family == "ae" for family in learned["family"].unique()
+    }
     assert set(learned["step"]) == set(range(50, 1001, 50))
     assert learned["capacity"].notna().groupby(learned["family"]).all().to_dict()["annealed_vae"]
 
