@@ -14,10 +14,10 @@ from typing import Any
 from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
 from pipeline.params import Params, check_training, load
-from pipeline.scores import Work, asked, kept, plan, table, update
+from pipeline.scores import Work, asked, kept, log_scores, plan, table, update
 from pipeline.store import Store
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, expand
+from pipeline.trial import expand
 
 __all__ = ["evaluate_trials", "main"]
 
@@ -86,28 +86,13 @@ def _outcomes(work: Sequence[Work], params: Params, store: Store) -> Iterator[tu
                 yield item, error
 
 
-def log_scores(
-    trials: Sequence[Trial], metrics: dict[str, dict[str, Any]], store: Store, tracker: Tracker
-) -> None:
-    """Bring every trial's MLflow run up to its scores."""
-    for trial in trials:
-        values = {
-            name: value for entry in metrics[trial.key].values() for name, value in entry["values"].items()
-        }
-        tracker.log_scores(trial, values, store.pictures(trial.dataset, trial.key))
-
-
 def main() -> None:
     params, store = load(), Store(Path.cwd())
     check_training(params)
     ready = {name: store.read_ready(name, verify=True) for name in params.datasets}
     trials = list({trial.key: trial for trial in expand(params, ready)}.values())
     wanted = asked(params, ready)
-    finished = [
-        trial
-        for trial in trials
-        if (store.result(trial.dataset, trial.key) or {}).get("status") == "finished"
-    ]
+    finished = [trial for trial in trials if store.is_finished(trial.dataset, trial.key)]
     tracker = Tracker.open(params.tracking.uri, params.study, store.root)
     work = plan(finished, wanted, store)
     print(
@@ -121,7 +106,7 @@ def main() -> None:
         ours = [(trial, scores[trial.key]) for trial in finished if trial.dataset == dataset]
         store.write_scores_table(dataset, table(ours))
     tracker.sync(trials, store)
-    log_scores(finished, scores, store, tracker)
+    log_scores(scores, finished, store, tracker)
     if failures:
         shown = list(failures.items())[:SHOWN]
         listing = "\n".join(f"  {name}: {reason}" for name, reason in shown)

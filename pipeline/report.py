@@ -43,7 +43,7 @@ def write(study: Study, store: Store) -> None:
 
 
 def scores_csv(study: Study) -> pd.DataFrame:
-    """Every score: dataset, family, setting, seed, strength, split, metric, value; in the order of the study."""
+    """Every score: dataset, family, setting, seed, trial key, strength, split, metric, value; in the order of the study."""
     order = {
         (dataset, setting.name): place
         for dataset, settings in study.settings.items()
@@ -55,7 +55,7 @@ def scores_csv(study: Study) -> pd.DataFrame:
         _setting=[order[pair] for pair in zip(study.scores["dataset"], study.scores["setting"], strict=True)],
     )
     scores = scores.sort_values(["_dataset", "_setting", "seed", "metric", "split"])
-    return scores[["dataset", "family", "setting", "seed", "strength", "split", "metric", "value"]]
+    return scores[["dataset", "family", "setting", "seed", "key", "strength", "split", "metric", "value"]]
 
 
 def means(study: Study) -> dict[str, dict[str, dict[str, float]]]:

@@ -23,9 +23,10 @@ from pipeline.provenance import source_digest
 from pipeline.scoring import applicable
 from pipeline.store import Ready, Store
 from pipeline.study import strength
+from pipeline.tracking import Tracker
 from pipeline.trial import Trial
 
-__all__ = ["Asked", "Work", "asked", "kept", "pictures_digest", "plan", "table", "update"]
+__all__ = ["Asked", "Work", "asked", "kept", "log_scores", "pictures_digest", "plan", "table", "update"]
 
 COLUMNS = ("dataset", "family", "key", "seed", "setting", "x", "untrained", "split", "metric", "value")
 PICTURES = {"reconstructions.png", "traversals.png"}
@@ -131,6 +132,21 @@ def update(
     store.write_trial_scores(
         trial.dataset, trial.key, {"metrics": {**others, **fresh}, "pictures": drawn}, pictures
     )
+
+
+def log_scores(
+    scores: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    trials: Sequence[Trial],
+    store: Store,
+    tracker: Tracker,
+) -> None:
+    """Bring the trials' MLflow runs up to their scores: trial key -> what :func:`kept` gives."""
+    for trial in trials:
+        values = {
+            name: value for entry in scores[trial.key].values() for name, value in entry["values"].items()
+        }
+        if values:
+            tracker.log_scores(trial, values, store.pictures(trial.dataset, trial.key))
 
 
 def table(scores: Sequence[tuple[Trial, Mapping[str, Mapping[str, Any]]]]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ A metric names what it needs by its parameters (``metrics.arrays`` has the shape
     images, reconstructions in and out, [0, 1]               dimensions          C·H·W
     factors, labels         ground truth, where there is     test                rows held out from training, or None
     rng                     a generator of the trial's and the metric's own
+    bin_width               of one of 256 grey levels where the likelihood is a density on [0, 1]; 1 where it is a probability
 
 The folder a metric is in says which rows it gets: what judges a model on unseen images (reconstruction, rate) gets the
 held-out rows where the data set has some; what looks at the whole code (disentanglement) gets all; representation gets
@@ -32,11 +33,12 @@ import metrics
 from pipeline.encoding import Batch, encode
 from vaecore.families import Family
 from vaecore.images import Images
+from vaecore.likelihoods import Gaussian
 
 __all__ = ["Data", "Score", "applicable", "score", "seed_of"]
 
 BY_BATCH = {"images", "reconstructions"}
-ALWAYS = {"codes", "mean", "std", "rate", "distortion", "dimensions", "rng", "test", *BY_BATCH}
+ALWAYS = {"codes", "mean", "std", "rate", "distortion", "dimensions", "bin_width", "rng", "test", *BY_BATCH}
 GROUND_TRUTH = {"factors", "labels"}
 HELD_OUT = {"reconstruction", "rate"}
 """Folders whose metrics judge unseen images."""
@@ -148,6 +150,7 @@ def score(
     others = {
         "distortion": np.concatenate(distortion) if distortion else None,
         "dimensions": int(np.prod(data.images.shape)),
+        "bin_width": 1 / 255 if isinstance(family.autoencoder.likelihood, Gaussian) else 1.0,
     }
     folders = metrics.names()
     scores: dict[str, Score] = {}
@@ -164,7 +167,7 @@ def score(
             if name in by_batch:
                 values, seconds = by_batch[name].result()
             else:
-                values = metrics.function(name)(**given, **settings)
+                values = metrics.function(name)(**(given | dict(settings)))
                 seconds = time.perf_counter() - began
         except Exception as error:
             failures[name] = _reason(error)

@@ -202,6 +202,10 @@ class Store:
                 return None
         return result
 
+    def is_finished(self, dataset: str, key: str) -> bool:
+        """Whether a trial was trained to its end, and did not diverge: whether there is a model to score."""
+        return (self.result(dataset, key) or {}).get("status") == "finished"
+
     def write_result(self, dataset: str, key: str, result: Mapping[str, Any], files: tuple[str, ...]) -> None:
         """Close a run folder: ``result.json`` with the sizes of its files, last; then what only resuming needs goes."""
         folder = self.run(dataset, key)

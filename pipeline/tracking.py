@@ -170,6 +170,8 @@ class Tracker:
             tags = {"status": str(result["status"]), "logged_result": logged}
             if missing:
                 tags["training_not_finite"] = ", ".join(missing)
+            if result.get("commit"):
+                tags["mlflow.source.git.commit"] = result["commit"]
             if result.get("diverged_at") is not None:
                 tags["diverged_at"] = str(result["diverged_at"])
             self._close(run, "FINISHED" if finished else "FAILED", tags, ended)

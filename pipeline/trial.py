@@ -242,6 +242,7 @@ def _run(
         "device": device,
         "threads": torch.get_num_threads(),
         "machine": provenance.machine(),
+        "commit": provenance.git_commit(store.root),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     store.write_result(

@@ -20,6 +20,7 @@ from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
 from pipeline.params import Params, check_training, load
 from pipeline.progress import progress_callback
+from pipeline.scores import asked, kept, log_scores
 from pipeline.store import Ready, Store
 from pipeline.tracking import Tracker
 from pipeline.trial import Trial, build, expand
@@ -99,6 +100,12 @@ def main() -> None:
         pending.sort(key=lambda trial: -trial.training.steps * cost(trial))
         train_trials(pending, cost, params, store, tracker)
     tracker.sync(trials, store)
+    # Where the MLflow store is a new one, the scores that there are go with the runs: `evaluate` may have nothing to do.
+    wanted = asked(params, ready)
+    finished = [trial for trial in trials if store.is_finished(trial.dataset, trial.key)]
+    log_scores(
+        {trial.key: kept(trial, wanted[trial.dataset], store) for trial in finished}, finished, store, tracker
+    )
     conclude(trials, store)
 
 

@@ -17,7 +17,9 @@ ALLOWED = {
 ONLY_IN = {
     "mlflow": {"pipeline/tracking.py"},
 }
-FILES = [path for layer in ("vaecore", "metrics", "pipeline") for path in sorted((ROOT / layer).rglob("*.py"))]
+FILES = [
+    path for layer in ("vaecore", "metrics", "pipeline") for path in sorted((ROOT / layer).rglob("*.py"))
+]
 
 
 def imported(path: Path) -> set[str]:

@@ -96,6 +96,12 @@ MISTAKES = {
         ["overrides.digits.model", "net"],
     ),
     "negative cpu": ("scheduling.cpu", -1, ["scheduling.cpu", "-1"]),
+    "one and a half cores": ("scheduling.cpu", 1.5, ["scheduling.cpu", "whole", "1.5"]),
+    "an array as a metric's setting": (
+        "evaluation.metrics",
+        {"logistic_accuracy": {"test": 1}},
+        ["evaluation.metrics.logistic_accuracy", "'test'"],
+    ),
     "study name": ("study", "a/b", ["study", "a/b"]),
     "test fraction": ("datasets.digits", {"test_fraction": 1.5}, ["datasets.digits.test_fraction", "1.5"]),
 }

@@ -214,6 +214,7 @@ def test_the_files_hold_the_means(quick):
         "family",
         "setting",
         "seed",
+        "key",
         "strength",
         "split",
         "metric",

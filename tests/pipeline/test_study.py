@@ -28,7 +28,13 @@ PARAMS: dict[str, Any] = {
     "families": {"vae": {}, "beta_vae": {"beta": [4]}},
     "seeds": [0],
     "model": {"network": {"name": "mlp", "hidden": [32]}, "latents": 4, "likelihood": "bernoulli"},
-    "training": {"steps": 60, "batch_size": 16, "learning_rate": 0.001, "precision": "float32", "record_every": 20},
+    "training": {
+        "steps": 60,
+        "batch_size": 16,
+        "learning_rate": 0.001,
+        "precision": "float32",
+        "record_every": 20,
+    },
     "untrained": False,
     "overrides": {},
     "scheduling": {"cpu": 1, "retries": 0, "checkpoint_seconds": 0.2},
@@ -58,14 +64,20 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         files = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
         ).stdout.splitlines()
         for name in files:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         self.params = json.loads(json.dumps(PARAMS))
-        self.environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
         self.environment.pop("PYTHONPATH", None)
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
         for command in (["git", "init", "-q"], ["git", "add", "-A"], [*git, "commit", "-qm", "clone"]):
