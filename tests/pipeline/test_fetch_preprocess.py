@@ -32,9 +32,14 @@ def study(datasets: dict[str, Any]) -> None:
         "study": "test",
         "datasets": datasets,
         "families": {"vae": {}},
+        "untrained": False,
         "seeds": [0],
+        "model": {},
         "training": {"steps": 1, "batch_size": 1},
+        "overrides": {},
+        "scheduling": {},
         "evaluation": {"metrics": []},
+        "tracking": {},
     }
     Path("params.yaml").write_text(yaml.safe_dump(params))
 

@@ -19,6 +19,8 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,8 +44,7 @@ PARAMS: dict[str, Any] = {
     "tracking": {"uri": "sqlite:///mlflow.db"},
 }
 
-FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml."""
-import os
+FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml; ONCE: one time only."""
 from pathlib import Path
 
 from vaecore.families import Family
@@ -51,7 +52,11 @@ from vaecore.families import Family
 
 class Fragile(Family):
     def terms(self, x, hyper, noise):
-        if Path(__file__).parents[2].joinpath("BROKEN").exists():
+        root = Path(__file__).parents[2]
+        if (root / "ONCE").exists() and list(root.glob("runs/*/*/checkpoint.pt")):
+            (root / "ONCE").unlink()
+            raise RuntimeError("broken once")
+        if (root / "BROKEN").exists():
             raise RuntimeError("broken on purpose")
         _, _, terms = self.autoencoder(x, noise["posterior"])
         return {"loss": terms["distortion"] + terms["rate"], **terms}
@@ -102,6 +107,15 @@ class Clone:
         assert (process.returncode == 0) == succeeds, output
         return output
 
+    def runs(self) -> tuple[str, dict[str, Run]]:
+        """The MLflow experiment's name, and its runs that are trials, by key."""
+        client = MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
+        (experiment,) = [found for found in client.search_experiments() if found.name != "Default"]
+        runs = client.search_runs([experiment.experiment_id])
+        trials = [run for run in runs if "trial_key" in run.data.tags]
+        assert len(trials) == len({run.data.tags["trial_key"] for run in trials})
+        return experiment.name, {run.data.tags["trial_key"]: run for run in trials}
+
     def results(self) -> dict[str, dict[str, Any]]:
         """Trial key -> its result, with the family and when the file was written."""
         found = {}
@@ -146,6 +160,16 @@ def test_nothing_is_computed_twice(clone: Clone):
     assert {key: second[key] for key in first} == first
     assert set(pd.read_csv(clone.folder / "reports" / "scores.csv")["key"]) == set(second)
 
+    # The MLflow store lost: the runs and their scores are logged again, without training or scoring.
+    (clone.folder / "mlflow.db").unlink()
+    output = clone.repro()
+    assert "6 trials: 6 finished earlier, 0 to train" in output
+    assert clone.results() == second
+    experiment, runs = clone.runs()
+    assert experiment == "story"
+    assert set(runs) == set(second)
+    assert all("score/rate" in run.data.metrics for run in runs.values())
+
     # Another family's code: only its trials.
     path = clone.folder / "vaecore" / "families" / "vae.py"
     path.write_text(path.read_text() + "\nCHANGED = True\n")
@@ -154,6 +178,32 @@ def test_nothing_is_computed_twice(clone: Clone):
     third = clone.results()
     assert {key: third[key] for key in second} == second
     assert {result["family"] for key, result in third.items() if key not in second} == {"vae"}
+
+
+@pytest.mark.timeout(600)
+def test_two_clones_give_the_same_scores(tmp_path: Path):
+    clones = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        clones.append(Clone(tmp_path / name))
+        clones[-1].repro()
+    for name in ("scores.csv", "metrics.json", "rate_distortion.csv", "learning_curves.csv"):
+        one, two = ((clone.folder / "reports" / name).read_bytes() for clone in clones)
+        assert one == two, name
+
+
+@pytest.mark.timeout(600)
+def test_a_trial_that_fails_is_tried_again_from_its_checkpoint(clone: Clone):
+    (clone.folder / "vaecore" / "families" / "fragile.py").write_text(FRAGILE)
+    (clone.folder / "ONCE").write_text("")
+    clone.params["families"] = {"fragile": {}}
+    clone.params["training"]["steps"] = 2000
+    clone.params["scheduling"] |= {"retries": 1, "checkpoint_seconds": 0.01}
+    output = clone.repro("tune")
+    assert "trying again: digits fragile seed=0: RuntimeError: broken once" in output
+    (result,) = clone.results().values()
+    assert result["status"] == "finished"
+    assert result["interruptions"] == 1
 
 
 @pytest.mark.timeout(600)
