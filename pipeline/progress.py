@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -78,8 +78,9 @@ class Progress:
             )
         )
 
-    def table(self) -> Table:
-        table = Table(title=self.line(), title_justify="left", box=None, pad_edge=False)
+    def table(self) -> Group:
+        """The line, and below it a row per running trial."""
+        table = Table(box=None, pad_edge=False)
         for column in ("data set", "trial", "step", "distortion (nats)", "rate (nats)"):
             table.add_column(column, justify="left" if column in ("data set", "trial") else "right")
         for key, state in list(self.running.items())[:20]:
@@ -90,7 +91,7 @@ class Progress:
             table.add_row(
                 trial.dataset, trial.name, f"{state.get('step', 0)}/{trial.training.steps}", *values
             )
-        return table
+        return Group(self.line(), table)
 
 
 def reason_of(trial: Any) -> tuple[str, str]:

@@ -208,7 +208,7 @@ class Tracker:
             self._tag(run, tags)
 
     def sync(self, trials: Sequence[Trial], store: Store) -> None:
-        """Bring every run up to what the run folders hold, and close the parents of data sets that are through."""
+        """Bring every run up to what the run folders hold, now that nothing is trained; close the parents."""
         for trial in trials:
             result = store.result(trial.dataset, trial.key)
             if result is not None:
@@ -217,6 +217,9 @@ class Tracker:
                     self.finish_trial(trial, result, store.history(trial.dataset, trial.key))
             elif (failure := store.failure(trial.dataset, trial.key)) is not None:
                 self.fail_trial(trial, failure["reason"])
+            elif (known := self._trials.get(trial.key)) is not None and known.status == "RUNNING":
+                with _answers(self._uri):
+                    self._close(known, "KILLED", {"status": "interrupted"})
         with _answers(self._uri):
             for dataset in dict.fromkeys(trial.dataset for trial in trials):
                 parent = self._parent(dataset)

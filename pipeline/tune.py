@@ -119,12 +119,18 @@ def conclude(trials: Sequence[Trial], store: Store) -> None:
         if result is not None and result["status"] == "diverged":
             print(f"tune: diverged at step {result['diverged_at']}: {trial.dataset} {trial.name}")
     for trial, failure in failures:
-        reason = failure["reason"] if failure else "did not run to its end"
-        log = store.run(trial.dataset, trial.key).relative_to(store.root) / "trial.log"
-        print(f"tune: failed: {trial.dataset} {trial.name}: {reason} (see {log})", file=sys.stderr)
+        if failure is not None:
+            log = store.run(trial.dataset, trial.key).relative_to(store.root) / "trial.log"
+            print(
+                f"tune: failed: {trial.dataset} {trial.name}: {failure['reason']} (see {log})",
+                file=sys.stderr,
+            )
     print(f"tune: {len(trials) - len(unfinished)} of {len(trials)} trials are complete", flush=True)
-    if any(failure is None for _, failure in failures):
-        raise UserError(f"{len(unfinished)} trials did not run to their end. `dvc repro` goes on with them.")
+    interrupted = sum(failure is None for _, failure in failures)
+    if interrupted:
+        raise UserError(
+            f"interrupted: {interrupted} trials did not run to their end. `dvc repro` goes on with them."
+        )
     if len(unfinished) == len(trials):
         raise UserError("every trial failed. Cure the first reason above, then `dvc repro` retries them.")
     if unfinished:

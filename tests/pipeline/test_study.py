@@ -144,6 +144,8 @@ def test_nothing_is_computed_twice(clone: Clone):
     assert set(scores["key"]) == set(first)
     assert (clone.folder / "reports" / "index.html").stat().st_size > 10_000
     assert (clone.folder / "mlflow.db").exists()
+    # Prepared data are on the disk once: what DVC keeps is the same file.
+    assert (clone.folder / "data" / "ready" / "digits" / "images.npy").stat().st_nlink == 2
 
     # Again: nothing to do, and nothing is done.
     output = clone.repro()

@@ -316,6 +316,17 @@ def test_failed_and_diverged_trials_are_marked_and_succeed_in_the_same_run(
     assert "failure" not in children[trial.key].data.tags
 
 
+def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store: Store, trials: list[Trial]):
+    new = make_trial(store, "vae", seed=7)
+    for _ in range(2):
+        tracker = Tracker.open(sqlite, "interrupted", root)
+        tracker.start_trial(new)
+        assert runs(client_of(sqlite, root), "interrupted")[1][new.key].info.status == "RUNNING"
+        tracker.sync([new], Store(root))
+        found = runs(client_of(sqlite, root), "interrupted")[1][new.key]
+        assert (found.info.status, found.data.tags["status"]) == ("KILLED", "interrupted")
+
+
 def test_a_failure_is_noted_once(sqlite: str, root: Path, store: Store, tmp_path: Path):
     broken = make_trial(store, "vae", 99)
     own = Store(tmp_path / "own")
