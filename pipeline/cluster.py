@@ -39,6 +39,8 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
             include_dashboard=None if joined else False,
+            # The workers of a cluster that runs already do not have this process's environment.
+            runtime_env={"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}} if joined else None,
         )
     except ConnectionError as error:
         raise UserError(

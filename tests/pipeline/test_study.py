@@ -182,6 +182,13 @@ def test_nothing_is_computed_twice(clone: Clone):
     assert {result["family"] for key, result in third.items() if key not in second} == {"vae"}
 
 
+def test_a_data_set_that_does_not_exist(clone: Clone):
+    clone.params["datasets"] = {"mnits": {}}
+    output = clone.repro(succeeds=False)
+    assert "datasets.mnits: there is no 'mnits'. Known: digits, dsprites" in output
+    assert "Traceback" not in output
+
+
 @pytest.mark.timeout(600)
 def test_two_clones_give_the_same_scores(tmp_path: Path):
     clones = []

@@ -316,7 +316,7 @@ def test_failed_and_diverged_trials_are_marked_and_succeed_in_the_same_run(
     assert "failure" not in children[trial.key].data.tags
 
 
-def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store: Store, trials: list[Trial]):
+def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store: Store):
     new = make_trial(store, "vae", seed=7)
     for _ in range(2):
         tracker = Tracker.open(sqlite, "interrupted", root)
