@@ -19,7 +19,6 @@ from pathlib import Path
 from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
 from pipeline.params import Params, check_training, load
-from pipeline.progress import progress_callback
 from pipeline.scores import asked, kept, log_scores
 from pipeline.store import Ready, Store
 from pipeline.tracking import Tracker
@@ -38,11 +37,13 @@ def train_trials(
     with connect(params.scheduling), tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
         from ray import tune
 
+        from pipeline.study_callback import StudyCallback
         from pipeline.worker import trainable
 
         # What went wrong with a trial is said once, by us.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         function = partial(trainable, root=str(store.root), scheduling=params.scheduling.model_dump())
+        callback = StudyCallback(trials, cost, store, tracker)
         tuner = tune.Tuner(
             tune.with_resources(function, {"cpu": params.scheduling.cpu, "gpu": params.scheduling.gpu}),
             param_space={"trial": tune.grid_search([trial.config() for trial in trials])},
@@ -54,11 +55,14 @@ def train_trials(
                 # Nothing of lasting worth: finished trials and checkpoints are in the run folders.
                 storage_path=scratch,
                 failure_config=tune.FailureConfig(max_failures=params.scheduling.retries),
-                callbacks=[progress_callback(trials, cost, store, tracker)],
+                callbacks=[callback],
                 verbose=0,
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        finally:
+            callback.close()
 
 
 def read_data(params: Params, store: Store) -> dict[str, Ready]:
