@@ -39,6 +39,9 @@ __all__ = ["Trial", "expand", "load_model", "run", "short"]
 
 log = logging.getLogger("betabench.trial")
 
+LOG_SECONDS = 5.0
+"""Between two lines of progress in a trial's log."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -209,13 +212,16 @@ def _run(
     )
     log.info("%s on %s (%s, %d threads)", trial.name, trial.dataset, device, torch.get_num_threads())
     history, earlier, resumed = _resume(training, folder)
-    began = saved = time.monotonic()
+    began = saved = logged = time.monotonic()
     first = training.step
     status, diverged_at = "finished", None
     try:
         for step, terms in train(training):
             history.append({"step": step, **terms})
             now = time.monotonic()
+            if now - logged >= LOG_SECONDS:
+                log.info("step %d: distortion %.2f, rate %.2f nats", step, terms["distortion"], terms["rate"])
+                logged = now
             if now - saved >= checkpoint_seconds:
                 _checkpoint(training, history, earlier + now - began, resumed, folder)
                 saved = now
