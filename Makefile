@@ -28,7 +28,7 @@ run: $(VENV)/run
 	@echo "MLflow UI: make ui, then http://localhost:5000"
 
 test: $(VENV)/test
-	python -m pytest -n auto --dist loadfile
+	python -m pytest -n auto --dist worksteal
 
 ui: $(VENV)/run
 	python -m pipeline.ui
