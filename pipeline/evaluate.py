@@ -90,7 +90,7 @@ def main() -> None:
     params, store = load(), Store(Path.cwd())
     check_training(params)
     ready = {name: store.read_ready(name, verify=True) for name in params.datasets}
-    trials = list({trial.key: trial for trial in expand(params, ready)}.values())
+    trials = expand(params, ready)
     wanted = asked(params, ready)
     finished = [trial for trial in trials if store.is_finished(trial.dataset, trial.key)]
     tracker = Tracker.open(params.tracking.uri, params.study, store.root)

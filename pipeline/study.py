@@ -128,7 +128,7 @@ def read(params: Params, store: Store) -> Study:
         UserError: no trial of it has a score.
     """
     ready = {dataset: store.read_ready(dataset) for dataset in params.datasets}
-    trials = list({trial.key: trial for trial in expand(params, ready)}.values())
+    trials = expand(params, ready)
     results, failures = {}, {}
     for trial in trials:
         result = store.result(trial.dataset, trial.key)

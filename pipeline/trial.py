@@ -100,7 +100,7 @@ def short(value: Any) -> str:
 
 
 def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
-    """Every trial of a study: data sets x families x grid points x seeds, baselines last in each data set."""
+    """Every trial of a study, once: data sets x families x grid points x seeds, baselines last in each data set."""
     trials = []
     for dataset in params.datasets:
         model, settings = params.model_of(dataset), params.training_of(dataset)
@@ -127,7 +127,7 @@ def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
             for family, hyper, training in points
             for seed in params.seeds
         ]
-    return trials
+    return list({trial.key: trial for trial in trials}.values())
 
 
 def build(trial: Trial, ready: Ready) -> families.Family:

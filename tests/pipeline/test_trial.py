@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load, load_file
 
+from pipeline.params import Params
 from pipeline.store import Store
-from pipeline.trial import Trial, load_model, run
+from pipeline.trial import Trial, expand, load_model, run
 from vaecore import families
 from vaecore.training import Settings
 
@@ -189,3 +190,31 @@ def test_training_does_not_see_the_rows_held_out(digits_store: Store):
     finish(other, digits_store)
     weights = [load_model(one, ready, digits_store).state_dict() for one in (trial, other)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_study_has_each_trial_once(digits_store: Store):
+    params = Params.model_validate(
+        {
+            "study": "s",
+            "datasets": {"digits": {}},
+            "families": {"vae": {}, "beta_vae": {"beta": [1, 4]}},
+            "untrained": True,
+            "seeds": [0, 1],
+            "model": {},
+            "training": {"steps": 5, "batch_size": 8, "learning_rate": 1e-3},
+            "overrides": {},
+            "scheduling": {},
+            "evaluation": {"metrics": []},
+            "tracking": {},
+        }
+    )
+    ready = {"digits": digits_store.read_ready("digits")}
+    trials = expand(params, ready)
+    assert [trial.name for trial in trials] == [
+        f"{name} seed={seed}"
+        for name in ("vae", "beta_vae beta=1", "beta_vae beta=4", "vae untrained")
+        for seed in (0, 1)
+    ]
+    # Where nothing is trained, the baseline is the family itself.
+    still = params.model_copy(update={"training": {**params.training, "steps": 0}})
+    assert len(expand(still, ready)) == len({trial.key for trial in expand(still, ready)}) == 6
