@@ -4,7 +4,8 @@ A run is found again by its ``trial_key`` tag, and its ``logged_result`` and ``l
 it holds: they are set last, so a run with them is complete, and logging the same twice does nothing. Where a trial was
 trained anew, or logging was cut off half-way, the old run goes to MLflow's trash and a new one takes its place.
 
-One process writes: the driver of a stage. What a run holds is in ``pipeline.run_record``.
+One process writes: the driver of a stage. What a run holds is in ``pipeline.run_record``, where it goes in
+``pipeline.tracking_address``; what is left is long, so that one file knows MLflow.
 """
 
 from __future__ import annotations
