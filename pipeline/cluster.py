@@ -27,6 +27,7 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
     """
     # The workers import this package from where the driver runs, whatever else is installed.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
+    # Ray's coming default, which it asks for by a warning: a trial says itself what device it uses.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 

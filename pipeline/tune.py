@@ -103,6 +103,7 @@ def main() -> None:
 
         pending.sort(key=lambda trial: -trial.training.steps * cost(trial))
         train_trials(pending, cost, params, store, tracker)
+    tell(trials, store)  # before MLflow has its say: its store may be gone by now
     tracker.sync(trials, store)
     # Where the MLflow store is a new one, the scores that there are go with the runs: `evaluate` may have nothing to do.
     wanted = asked(params, ready)
@@ -110,30 +111,38 @@ def main() -> None:
     log_scores(
         {trial.key: kept(trial, wanted[trial.dataset], store) for trial in finished}, finished, store, tracker
     )
-    conclude(trials, store)
+    judge(trials, store)
 
 
-def conclude(trials: Sequence[Trial], store: Store) -> None:
-    """Say how the study ended; exit status 1 where nothing of it succeeded, or where it was interrupted."""
-    results = {trial.key: store.result(trial.dataset, trial.key) for trial in trials}
-    unfinished = [trial for trial in trials if results[trial.key] is None]
-    failures = [(trial, store.failure(trial.dataset, trial.key)) for trial in unfinished]
+def tell(trials: Sequence[Trial], store: Store) -> None:
+    """Say how the study stands: what diverged, what failed and why, how many trials are complete."""
+    complete = 0
     for trial in trials:
-        result = results[trial.key]
-        if result is not None and result["status"] == "diverged":
-            print(f"tune: diverged at step {result['diverged_at']}: {trial.dataset} {trial.name}")
-    for trial, failure in failures:
-        if failure is not None:
+        result, failure = store.result(trial.dataset, trial.key), store.failure(trial.dataset, trial.key)
+        if result is not None:
+            complete += 1
+            if result["status"] == "diverged":
+                print(f"tune: diverged at step {result['diverged_at']}: {trial.dataset} {trial.name}")
+        elif failure is not None:
             log = store.run(trial.dataset, trial.key).relative_to(store.root) / "trial.log"
             print(
                 f"tune: failed: {trial.dataset} {trial.name}: {failure['reason']} (see {log})",
                 file=sys.stderr,
             )
-    print(f"tune: {len(trials) - len(unfinished)} of {len(trials)} trials are complete", flush=True)
-    interrupted = sum(failure is None for _, failure in failures)
+    print(f"tune: {complete} of {len(trials)} trials are complete", flush=True)
+
+
+def judge(trials: Sequence[Trial], store: Store) -> None:
+    """Whether the next stage may go on with what there is.
+
+    Raises:
+        UserError: the study was interrupted, or nothing of it succeeded.
+    """
+    unfinished = [trial for trial in trials if store.result(trial.dataset, trial.key) is None]
+    interrupted = [trial for trial in unfinished if store.failure(trial.dataset, trial.key) is None]
     if interrupted:
         raise UserError(
-            f"interrupted: {interrupted} trials did not run to their end. `dvc repro` goes on with them."
+            f"interrupted: {len(interrupted)} trials did not run to their end. `dvc repro` goes on with them."
         )
     if len(unfinished) == len(trials):
         raise UserError("every trial failed. Cure the first reason above, then `dvc repro` retries them.")

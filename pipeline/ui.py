@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
+from pipeline import tracking_address
 from pipeline.errors import UserError, user_errors
 from pipeline.params import load
 
@@ -14,13 +16,14 @@ PORT = "5000"
 
 
 def main() -> None:
-    uri = load().tracking.uri
+    uri = tracking_address.resolve(load().tracking.uri, Path.cwd())
     if uri.startswith(("http://", "https://")):
         print(f"The study's runs are on a server that has its own user interface: {uri}")
         return
-    if uri.startswith("sqlite:///") and not os.path.exists(uri.removeprefix("sqlite:///")):
+    path = tracking_address.sqlite_path(uri, Path.cwd())
+    if path is not None and not path.exists():
         raise UserError(
-            f"params.yaml: tracking.uri: there is no store at {uri} yet. `dvc repro` (or `make run`) makes it."
+            f"params.yaml: tracking.uri: there is no store at {path} yet. `dvc repro` (or `make run`) makes it."
         )
     port = os.environ.get("PORT", PORT)
     print(f"MLflow UI: http://localhost:{port} (stop with Ctrl-C)", flush=True)

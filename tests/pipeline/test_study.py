@@ -230,7 +230,7 @@ def test_a_killed_study_goes_on_from_its_checkpoints(clone: Clone):
     process.wait()
     assert not clone.results()
 
-    # The same trial, with what is left of it: shorten nothing, or it would be another trial; let it end by its own.
+    # Where it ends is in test_trial.py, bit for bit; here it is seen to go on, and is too long to wait for.
     process = clone.start("tune")
     deadline = time.monotonic() + 120
     log = next(clone.folder.glob("runs/digits/*/trial.log"))
