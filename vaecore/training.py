@@ -10,20 +10,23 @@ The state saved at a row is complete (weights, optimizer, random generator, step
 same weights, the same rows, on the same kind of device. Weights come from the family's seed, and batches and noise from a generator
 of the training's own, so that neither disturbs the other or the program's global generators.
 
-The device is never waited for between rows: terms are summed on the device, scheduled values are written into tensors that stay, the
-losses of an interval are kept to find the first one that was not finite.
+The host is not asked for anything within a step: batch, noise, scheduled values, losses and sums of terms live on the device, and a
+counter there says which update it is. So every step is the same sequence of operations on the same tensors, the device is never waited
+for between rows, and on a GPU the whole step is captured once and replayed (see ``vaecore.capture``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from vaecore.capture import Replayed
 from vaecore.families import Family
 from vaecore.hyperparameters import Hyperparameter, check_all
 from vaecore.images import Images
@@ -31,7 +34,10 @@ from vaecore.memory import keep_freed_memory
 from vaecore.precision import Precision, check_precision, resolve_precision
 from vaecore.schedules import schedule
 
-__all__ = ["Diverged", "Settings", "Training", "train"]
+__all__ = ["Diverged", "Row", "Settings", "Training", "train"]
+
+Row = tuple[int, dict[str, float]]
+"""A step, and what was measured there."""
 
 LEARNING_RATE = Hyperparameter("Adam's step size", low=0, scheduled=True)
 
@@ -112,12 +118,28 @@ class Training:
             if family.hyperparameters[name].scheduled
         }
         self.learning_rate = schedule(settings.learning_rate)
-        self.optimizer = torch.optim.Adam(family.parameter_groups(), lr=1.0, betas=settings.betas, fused=True)
-        # by position: loading a state puts new dictionaries in the place of the optimizer's groups
-        self.on_schedule = [i for i, group in enumerate(family.parameter_groups()) if "lr" not in group]
+        on_gpu = self.device.type == "cuda"
+        self.optimizer = torch.optim.Adam(
+            family.parameter_groups(), lr=1.0, betas=settings.betas, fused=True, capturable=on_gpu
+        )
         self.generator = torch.Generator(self.device)
         self.generator.manual_seed(_stream(seed))
         self.step = 0
+        self.pending = 0
+        """Updates that are left until the next row."""
+
+        # what a step reads and writes beside weights, moments and images, at addresses that stay
+        rows = min(settings.record_every, max(settings.steps, 1))
+        self._counter = torch.zeros(1, dtype=torch.int64, device=self.device)  # updates since the row before
+        self._scheduled = torch.zeros(rows, len(self.schedules) + 1, device=self.device)  # last: learning rate
+        self._learning_rate = torch.zeros((), device=self.device)
+        self._losses = torch.zeros(rows, device=self.device)
+        self._names: list[str] = []
+        self._sums: Tensor | None = None  # [B, columns], float64: the reduction over the batch waits for the row
+        self._replayed = Replayed(self._update, self.generator) if on_gpu else None
+        # by position: loading a state puts new dictionaries in the place of the optimizer's groups
+        self._own_rate = ["lr" in group for group in family.parameter_groups()]
+        self._place_learning_rate()
 
     def hyper_at(self, step: int) -> dict[str, float]:
         """The scheduled hyper-parameters' values at update ``step``."""
@@ -151,8 +173,12 @@ class Training:
                     moments[name] = torch.empty_like(weight).copy_(moments[name])
         except RuntimeError as error:
             raise ValueError(f"a training state does not fit this family and network: {error}") from None
+        self._place_learning_rate()
         self.generator.set_state(state["generator"].cpu())
         self.step = state["step"]
+        self.pending = 0
+        if self._replayed is not None:  # it was recorded on the tensors that the state has replaced
+            self._replayed = Replayed(self._update, self.generator)
 
     def draw(self) -> tuple[Tensor, dict[str, Tensor]]:
         """The next batch [B, C, H, W] and the family's noise, from the run's own generator."""
@@ -167,57 +193,90 @@ class Training:
         }
         return x, noise
 
+    def open_row(self) -> None:
+        """Begin the updates of the next row: put their scheduled values on the device."""
+        if self.step >= self.settings.steps:
+            raise ValueError(f"this run has taken all of its {self.settings.steps} steps")
+        every = self.settings.record_every
+        self.pending = min(every - self.step % every, self.settings.steps - self.step)
+        values = [
+            [*self.hyper_at(step).values(), float(self.learning_rate(step))]
+            for step in range(self.step + 1, self.step + 1 + self.pending)
+        ]
+        with self._on_stream():
+            self._scheduled[: self.pending].copy_(torch.tensor(values))
+            self._counter.zero_()
+            if self._sums is not None:
+                self._sums.zero_()
+        self.family.train()
+        if self.device.type == "cpu":
+            keep_freed_memory()
 
-def train(training: Training) -> Iterator[tuple[int, dict[str, float]]]:
+    def advance(self) -> None:
+        """One update of those that ``open_row`` began. A GPU has it queued and not done when this returns."""
+        if self._replayed is None:
+            self._update()
+        else:
+            self._replayed()
+        self.pending -= 1
+        self.step += 1
+
+    def close_row(self) -> Row:
+        """The row that the updates since ``open_row`` make; waits for the device. Raises ``Diverged``."""
+        assert self.pending == 0
+        assert self._sums is not None
+        interval = (self.step - 1) % self.settings.record_every + 1
+        with self._on_stream():
+            broken = ~self._losses[:interval].isfinite()
+            first = torch.stack([broken.any(), broken.int().argmax()]).double()
+            # the interval's one wait for the device
+            diverged, at, *means = torch.cat([first, self._sums.mean(0) / interval]).tolist()
+        if diverged:
+            raise Diverged(self.step - interval + 1 + int(at))
+        scheduled = self.hyper_at(self.step) | {"learning_rate": float(self.learning_rate(self.step))}
+        return self.step, dict(zip(self._names, means, strict=True)) | scheduled
+
+    def _update(self) -> None:
+        """One update, of which the host knows nothing: the same operations on the same tensors every time."""
+        values = self._scheduled.index_select(0, self._counter)[0]
+        hyper = dict(zip(self.schedules, values, strict=False))
+        self._learning_rate.copy_(values[-1])
+        self.optimizer.zero_grad(set_to_none=True)
+        x, noise = self.draw()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            terms = self.family.terms(x, hyper, noise)
+        loss = terms["loss"].mean()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self._losses.index_copy_(0, self._counter, loss.reshape(1))
+            columns = _columns(terms)
+            if self._sums is None:
+                self._names, self._sums = _names(terms), torch.zeros_like(columns, dtype=torch.float64)
+            self._sums.add_(columns)
+            self._counter.add_(1)
+
+    def _on_stream(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._replayed is None else self._replayed.on_stream()
+
+    def _place_learning_rate(self) -> None:
+        """Let the groups without a rate of their own take the one that each update copies from the schedule."""
+        for group, own in zip(self.optimizer.param_groups, self._own_rate, strict=True):
+            if not own:
+                group["lr"] = self._learning_rate
+
+
+def train(training: Training) -> Iterator[Row]:
     """Run ``training`` to its last step; yield (step, row) every ``record_every`` steps and at the last one.
 
     A row holds the mean of every term (nats per image; ``rate_0``, ``rate_1``, ... for ``rate_per_latent``), the scheduled
     hyper-parameters and ``learning_rate`` as they were at ``step``, all as Python floats. Raises ``Diverged``.
     """
-    settings, family, optimizer = training.settings, training.family, training.optimizer
-    hyper = {name: torch.zeros((), device=training.device) for name in training.schedules}
-    autocast = torch.autocast(training.device.type, torch.bfloat16, enabled=training.precision == "bfloat16")
-    family.train()
-    if training.device.type == "cpu":
-        keep_freed_memory()
-    while training.step < settings.steps:
-        interval = min(
-            settings.record_every - training.step % settings.record_every, settings.steps - training.step
-        )
-        losses = torch.zeros(interval, device=training.device)
-        # [B, number of columns], float64: the reduction over the batch waits for the row
-        sums: Tensor | None = None
-        for i in range(interval):
-            step = training.step + i + 1
-            learning_rate, values = training.learning_rate(step), training.hyper_at(step)
-            for group in training.on_schedule:
-                optimizer.param_groups[group]["lr"] = learning_rate
-            for name, value in values.items():
-                hyper[name].fill_(value)
-
-            x, noise = training.draw()
-            with autocast:
-                terms = family.terms(x, hyper, noise)
-            loss = terms["loss"].mean()
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-            with torch.no_grad():
-                losses[i] = loss
-                columns = _columns(terms)
-                sums = columns.double() if sums is None else sums.add_(columns)
-        training.step += interval
-
-        assert sums is not None
-        broken = ~losses.isfinite()
-        first = torch.stack([broken.any(), broken.int().argmax()]).double()
-        # the interval's one wait for the device
-        diverged, at, *means = torch.cat([first, sums.mean(0) / interval]).tolist()
-        if diverged:
-            raise Diverged(training.step - interval + 1 + int(at))
-        row = dict(zip(_names(terms), means, strict=True)) | values | {"learning_rate": learning_rate}
-        yield training.step, row
+    while training.step < training.settings.steps:
+        training.open_row()
+        while training.pending:
+            training.advance()
+        yield training.close_row()
 
 
 def _stream(seed: int) -> int:
