@@ -27,6 +27,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vaecore import convolutions
+
 __all__ = ["critic", "decoder", "encoder", "names"]
 
 Shape = tuple[int, int, int]
@@ -107,7 +109,8 @@ class _Down(nn.Module):
         self.convolution = nn.Conv2d(c_in, c_out, k, stride=2, padding=before if before == after else 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.convolution(self.pad(x))
+        layer = self.convolution
+        return convolutions.down(self.pad(x), layer.weight, layer.bias, layer.padding[0])
 
 
 class _Up(nn.Module):
@@ -119,7 +122,7 @@ class _Up(nn.Module):
         self.convolution = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.convolution(x)[:, :, : self.n, : self.n]
+        return convolutions.up(x, self.convolution.weight, self.convolution.bias)[:, :, : self.n, : self.n]
 
 
 def _dense(widths: Sequence[int], activation: Any = nn.ReLU) -> list[nn.Module]:
