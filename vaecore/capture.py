@@ -32,14 +32,14 @@ class Replayed:
         self.generator = generator
         self.stream = torch.cuda.Stream(generator.device)
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.calls = 0
+        self.warm_up = WARM_UP
 
     def __call__(self) -> None:
         """One step, queued on the stream."""
         if self.graph is None:
             with self.on_stream():
-                if self.calls < WARM_UP:
-                    self.calls += 1
+                if self.warm_up:
+                    self.warm_up -= 1
                     self.step()
                     return
                 self.graph = self._record()

@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -31,18 +31,18 @@ NARROW = 4
 """Channels up to which a transposed convolution is made of 2×2 ones."""
 
 
-def down(x: Tensor, weight: Tensor, bias: Tensor, padding: int) -> Tensor:
+def down(x: Tensor, layer: nn.Conv2d, padding: int) -> Tensor:
     """The k×k convolution of stride 2: [B, c_in, n, n] -> [B, c_out, m, m], m = floor((n + 2 padding - k) / 2) + 1."""
     if x.device.type != "cpu":
-        return F.conv2d(x, weight, bias, stride=2, padding=padding)
-    return _Convolution.apply(*_cast(x, weight, bias), padding, False)  # type: ignore[no-untyped-call]
+        return F.conv2d(x, layer.weight, layer.bias, stride=2, padding=padding)
+    return _Convolution.apply(*_cast(x, layer.weight, layer.bias), padding, False)
 
 
-def up(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def up(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """The 4×4 transposed convolution of stride 2 and padding 1: [B, c_in, n, n] -> [B, c_out, 2n, 2n]."""
     if x.device.type != "cpu":
-        return F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
-    return _Convolution.apply(*_cast(x, weight, bias), 1, True)  # type: ignore[no-untyped-call]
+        return F.conv_transpose2d(x, layer.weight, layer.bias, stride=2, padding=1)
+    return _Convolution.apply(*_cast(x, layer.weight, layer.bias), 1, True)
 
 
 class _Convolution(torch.autograd.Function):
@@ -57,7 +57,7 @@ class _Convolution(torch.autograd.Function):
         return F.conv_transpose2d(x, weight, bias, stride=2, padding=padding)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad[:3]
@@ -94,9 +94,9 @@ def _narrow_up(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.pixel_shuffle(four, 2)[:, :, 1:-1, 1:-1]
 
 
-def _cast(*tensors: Tensor) -> tuple[Tensor, ...]:
+def _cast(*tensors: Tensor | None) -> list[Tensor]:
     """What autocast does to the arguments of a convolution."""
-    if not torch.is_autocast_enabled("cpu"):
-        return tensors
-    dtype = torch.get_autocast_dtype("cpu")
-    return tuple(tensor.to(dtype) for tensor in tensors)
+    given = [tensor for tensor in tensors if tensor is not None]
+    assert len(given) == len(tensors), "the networks' convolutions have a bias"
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+    return [tensor.to(dtype) for tensor in given]

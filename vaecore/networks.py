@@ -27,7 +27,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vaecore import convolutions
+from vaecore import convolutions, critics
 
 __all__ = ["critic", "decoder", "encoder", "names"]
 
@@ -95,7 +95,9 @@ def decoder(network: Network, image_shape: Shape, latents: int) -> nn.Module:
 
 def critic(latents: int, width: int = 1000, depth: int = 6) -> nn.Module:
     """FactorVAE's critic: codes [B, latents] -> two logits [B, 2]."""
-    return _initialised(nn.Sequential(*_dense((latents, *[width] * depth, 2), lambda: nn.LeakyReLU(0.2))))
+    return _initialised(
+        nn.Sequential(*_dense((latents, *[width] * depth, 2), lambda: nn.LeakyReLU(critics.SLOPE)))
+    )
 
 
 class _Down(nn.Module):
@@ -106,11 +108,11 @@ class _Down(nn.Module):
         total = max(2 * -(-n // 2) - 2 + k - n, 0)
         before, after = total // 2, total - total // 2
         self.pad = nn.ZeroPad2d((before, after, before, after)) if before != after else nn.Identity()
-        self.convolution = nn.Conv2d(c_in, c_out, k, stride=2, padding=before if before == after else 0)
+        self.padding = before if before == after else 0
+        self.convolution = nn.Conv2d(c_in, c_out, k, stride=2, padding=self.padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        layer = self.convolution
-        return convolutions.down(self.pad(x), layer.weight, layer.bias, layer.padding[0])
+        return convolutions.down(self.pad(x), self.convolution, self.padding)
 
 
 class _Up(nn.Module):
@@ -122,7 +124,7 @@ class _Up(nn.Module):
         self.convolution = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolutions.up(x, self.convolution.weight, self.convolution.bias)[:, :, : self.n, : self.n]
+        return convolutions.up(x, self.convolution)[:, :, : self.n, : self.n]
 
 
 def _dense(widths: Sequence[int], activation: Any = nn.ReLU) -> list[nn.Module]:

@@ -131,11 +131,15 @@ class Training:
         # what a step reads and writes beside weights, moments and images, at addresses that stay
         rows = min(settings.record_every, max(settings.steps, 1))
         self._counter = torch.zeros(1, dtype=torch.int64, device=self.device)  # updates since the row before
-        self._scheduled = torch.zeros(rows, len(self.schedules) + 1, device=self.device)  # last: learning rate
+        self._scheduled = torch.zeros(
+            rows, len(self.schedules) + 1, device=self.device
+        )  # last: learning rate
         self._learning_rate = torch.zeros((), device=self.device)
         self._losses = torch.zeros(rows, device=self.device)
         self._names: list[str] = []
-        self._sums: Tensor | None = None  # [B, columns], float64: the reduction over the batch waits for the row
+        self._sums: Tensor | None = (
+            None  # [B, columns], float64: the reduction over the batch waits for the row
+        )
         self._replayed = Replayed(self._update, self.generator) if on_gpu else None
         # by position: loading a state puts new dictionaries in the place of the optimizer's groups
         self._own_rate = ["lr" in group for group in family.parameter_groups()]

@@ -6,8 +6,8 @@
     T(z) = c_joint(z) - c_product(z), the log density ratio log q(z) / Π_l q(z_l)     [B] nats
     π permutes every latent within the batch on its own; ⊥ stops the gradient; CE in nats [B]
 
-Both players share one loss, one backward pass and one optimizer with two parameter groups: the stop-gradients make the gradient of
-each player that of its own objective. The critic's Adam has lr 1e-4 and betas (0.5, 0.9), and it sees the batch that the autoencoder
+Both players share one loss, one pass of the critic, one backward pass and one optimizer with two parameter groups; ``log_ratios`` stops
+gradients so that each player gets that of its own objective. The critic's Adam has lr 1e-4 and betas (0.5, 0.9), and it sees the batch that the autoencoder
 sees, as in the 12,600-model study (the paper draws a second batch for π).
 
 H. Kim, A. Mnih, Disentangling by Factorising, 2018, arXiv:1802.05983.
@@ -20,11 +20,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional as F
 
 from vaecore.autoencoder import Autoencoder
-from vaecore.divergences import density_ratio, permuted
+from vaecore.critics import log_ratios
+from vaecore.divergences import permuted
 from vaecore.families import Family, Noise
 from vaecore.hyperparameters import Hyperparameter
 from vaecore.networks import critic
@@ -60,12 +60,7 @@ class FactorVAE(Family):
         _, z, terms = self.autoencoder(x, noise["posterior"])
         B = len(z)
 
-        frozen = {name: weight.detach() for name, weight in self.critic.named_parameters()}
-        total_correlation = density_ratio(functional_call(self.critic, frozen, (z,)).float())
-
-        codes = z.detach()
-        logits = self.critic(torch.cat([codes, permuted(codes, noise["permutation"])])).float()  # [2B, 2]
-        log_ratio = density_ratio(logits)
+        total_correlation, log_ratio = log_ratios(self.critic, z, permuted(z, noise["permutation"]))
         margin = torch.stack([log_ratio[:B], -log_ratio[B:]])  # [2, B]: right logit minus wrong logit
         critic_loss = F.softplus(-margin).mean(0)  # with two classes, that is the cross-entropy
 

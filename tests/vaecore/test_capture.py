@@ -1,0 +1,140 @@
+"""What a captured step relies on, shown on a CPU: every update is the same operations on the same tensors, and asks the device nothing.
+
+Recording and replaying itself needs a GPU: those tests skip without one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from vaecore.families import build, family_class, names
+from vaecore.images import Images
+from vaecore.packing import advance
+from vaecore.training import Settings, Training, train
+
+N, L = 40, 3
+# they read a number back from the device, or bring one to it
+ASKING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "item"}
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: capture cannot be tried")
+
+
+def start(name: str, size: int = 8, device: str = "cpu", seed: int = 0, **changed: Any) -> Training:
+    shape = (1, size, size)
+    pixels = torch.randint(0, 256, (N, *shape), generator=torch.Generator().manual_seed(0))
+    moving = {"schedule": "cosine", "from": 0, "to": 2, "steps": 9}
+    hyper: dict[str, Any] = {
+        key: moving for key, each in family_class(name).hyperparameters.items() if each.default is None
+    }
+    if name == "factor_vae":
+        hyper |= {"critic_width": 8}
+    family = build(
+        name,
+        image_shape=shape,
+        latents=L,
+        network="conv",
+        likelihood={"name": "gaussian", "sigma": "learned"},
+        dataset_size=N,
+        hyper=hyper,
+        seed=seed,
+    )
+    settings = {
+        "steps": 12,
+        "batch_size": 8,
+        "learning_rate": {"schedule": "linear", "from": 0, "to": 1e-3, "steps": 9},
+        "record_every": 6,
+    }
+    return Training(
+        family,
+        Images(pixels.to(torch.uint8), shape),
+        Settings(**(settings | changed)),
+        hyper,
+        seed=seed,
+        device=device,
+    )
+
+
+class Recorded(TorchDispatchMode):
+    """What is done: operation, its arguments that are no tensors, and where its tensors lie that no operation before made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple[str, list[Any]]] = []
+        self.given: set[int] = set()
+        self.made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace != "profiler":
+            self.calls.append(
+                (str(func), [self._seen(each) for each in tree_flatten((args, kwargs or {}))[0]])
+            )
+        result = func(*args, **(kwargs or {}))
+        outputs = (each for each in tree_flatten(result)[0] if isinstance(each, torch.Tensor))
+        self.made |= {each.untyped_storage().data_ptr() for each in outputs} - self.given
+        return result
+
+    def _seen(self, each: Any) -> Any:
+        if not isinstance(each, torch.Tensor):
+            return each
+        where = each.untyped_storage().data_ptr()
+        if where in self.made:
+            return "made here"
+        self.given.add(where)
+        return where, each.storage_offset(), each.shape, each.dtype
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", names())
+def test_every_update_is_the_same_operations_on_the_same_tensors(name, precision):
+    training = start(name, precision=precision)
+    training.open_row()
+    training.advance()  # the first makes the optimizer's moments and the sums
+    updates = []
+    for _ in range(2):
+        with Recorded() as recorded:
+            training.advance()
+        updates.append(recorded.calls)
+    one, other = updates
+    assert len(one) > 50
+    assert one == other
+    asked = {call.split(".")[1] for call, _ in one} & ASKING
+    assert not asked, f"{asked} waits for the device, or brings a number from the host"
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", names())
+def test_replayed_is_run(name):
+    """The captured run and the run without capture: the same kernels, so the same numbers within what atomics would change."""
+    captured, plain = start(name, device="cuda"), start(name, device="cuda")
+    assert plain._replayed is not None
+    plain._replayed.warm_up = plain.settings.steps
+    rows, expected = list(train(captured)), list(train(plain))
+    for (step, row), (other_step, other) in zip(rows, expected, strict=True):
+        assert step == other_step
+        assert row == pytest.approx(other, rel=1e-5)
+
+
+@needs_gpu
+def test_packed_on_a_gpu_is_alone():
+    packed = [start(name, device="cuda", seed=seed) for name in names() for seed in (0, 1)]
+    outcomes = [advance(packed), advance(packed)]
+    for i, (name, seed) in enumerate((name, seed) for name in names() for seed in (0, 1)):
+        alone = list(train(start(name, device="cuda", seed=seed)))
+        assert [row[i] for row in outcomes] == alone
+
+
+@needs_gpu
+def test_a_resumed_captured_run_is_the_run():
+    whole = start("factor_vae", device="cuda")
+    rows = list(train(whole))
+    half = start("factor_vae", device="cuda")
+    assert next(train(half)) == rows[0]
+    resumed = start("factor_vae", device="cuda")
+    resumed.load_state_dict(half.state_dict())
+    assert list(train(resumed)) == rows[1:]
+    torch.testing.assert_close(whole.family.state_dict(), resumed.family.state_dict(), rtol=0, atol=0)

@@ -1,0 +1,108 @@
+"""Side by side is alone: the same bits, and nobody's end is another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from vaecore.families import build, family_class, names
+from vaecore.images import Images
+from vaecore.packing import advance
+from vaecore.training import Diverged, Settings, Training, train
+
+N, L, SHAPE = 40, 3, (1, 8, 8)
+IMAGES = Images(
+    torch.randint(0, 256, (N, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8), SHAPE
+)
+
+
+def start(name: str, *, seed: int = 0, network: object = "conv", **changed: object) -> Training:
+    hyper: dict[str, object] = {
+        key: {"schedule": "linear", "from": 0, "to": 2, "steps": 9}
+        for key, each in family_class(name).hyperparameters.items()
+        if each.default is None
+    }
+    if name == "factor_vae":
+        hyper |= {"critic_width": 8}
+    family = build(
+        name,
+        image_shape=SHAPE,
+        latents=L,
+        network=network,
+        likelihood="bernoulli",
+        dataset_size=N,
+        hyper=hyper,
+        seed=seed,
+    )
+    settings = {"steps": 12, "batch_size": 8, "learning_rate": 1e-3, "record_every": 5} | changed
+    return Training(family, IMAGES, Settings(**settings), hyper, seed=seed)
+
+
+Rows = list[tuple[int, dict[str, float]]]
+
+
+def together(trainings: list[Training]) -> tuple[list[Rows], dict[int, Exception]]:
+    rows: list[Rows] = [[] for _ in trainings]
+    ended: dict[int, Exception] = {}
+    while live := [
+        i for i, each in enumerate(trainings) if i not in ended and each.step < each.settings.steps
+    ]:
+        for i, outcome in zip(live, advance([trainings[i] for i in live]), strict=True):
+            if isinstance(outcome, Exception):
+                ended[i] = outcome
+            else:
+                rows[i].append(outcome)
+    return rows, ended
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_packed_is_alone_bit_for_bit(precision):
+    makers: list[Callable[[], Training]] = [
+        *(lambda name=name: start(name, precision=precision) for name in names()),
+        lambda: start("vae", seed=1, precision=precision),
+        lambda: start("vae", steps=17, record_every=4, precision=precision),
+    ]
+    packed = [make() for make in makers]
+    rows, ended = together(packed)
+    assert not ended
+    for make, pack, seen in zip(makers, packed, rows, strict=True):
+        alone = make()
+        assert list(train(alone)) == seen
+        torch.testing.assert_close(alone.family.state_dict(), pack.family.state_dict(), rtol=0, atol=0)
+        assert alone.generator.get_state().equal(pack.generator.get_state())
+
+
+def test_a_diverging_one_leaves_the_others_alone():
+    def others() -> list[Training]:
+        return [start("vae"), start("beta_vae", seed=3)]
+
+    reckless = start("vae", seed=2, network={"name": "mlp", "hidden": [8]}, learning_rate=1e12)
+    first, last = others()
+    rows, ended = together([first, reckless, last])
+    assert set(ended) == {1}
+    assert isinstance(ended[1], Diverged)
+    assert rows[1] == []
+    for alone, seen in zip(others(), (rows[0], rows[2]), strict=True):
+        assert list(train(alone)) == seen
+
+
+def test_any_failure_is_the_outcome_of_its_own_training(monkeypatch):
+    good, bad = start("vae"), start("vae", seed=1)
+
+    def broken() -> None:
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(bad, "advance", broken)
+    row, error = advance([good, bad])
+    assert row == next(train(start("vae")))
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "no more memory"
+
+
+def test_a_finished_one_has_no_next_row():
+    done = start("vae", steps=0)
+    (outcome,) = advance([done])
+    assert isinstance(outcome, ValueError)
+    assert "all of its 0 steps" in str(outcome)
