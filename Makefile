@@ -12,13 +12,15 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint clean
+.PHONY: help run test ui lint bench profile clean
 
 help:
 	@echo "make run    train the study in params.yaml, score it, write reports/index.html"
 	@echo "make ui     MLflow's user interface on this machine, http://localhost:5000"
 	@echo "make test   the whole test suite"
 	@echo "make lint   formatting, lint, types"
+	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (about 20 minutes)"
+	@echo "make profile  where the time of a training step goes; a trace in benchmarks/traces/"
 	@echo "make clean  remove what was generated: data, runs, scores, reports, MLflow store, .venv"
 
 run: $(VENV)/run
@@ -38,6 +40,12 @@ lint: $(VENV)/lint
 	ruff check .
 	mypy
 
+bench: $(VENV)/bench
+	python -m benchmarks.training
+
+profile: $(VENV)/run
+	python -m benchmarks.step_profile
+
 clean:
 	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info
 	find reports -type f ! -name .gitignore -delete
@@ -54,6 +62,10 @@ $(VENV)/run: $(VENV)/python pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/run
 	$(PIP) -e ".[test]"
+	@touch $@
+
+$(VENV)/bench: $(VENV)/run
+	$(PIP) -e ".[bench]"
 	@touch $@
 
 $(VENV)/lint: $(VENV)/run

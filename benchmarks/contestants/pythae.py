@@ -1,0 +1,161 @@
+"""pythae (C. Chadebec, L. J. Vincent, S. Allassonnière, 2022, arXiv:2206.08309) with the same network, batch, data and likelihood.
+
+What is timed is its trainers' own ``train_step``, which goes over its DataLoader once; here it is given a stretch of ``steps`` batches of
+that loader at a time. Nothing is printed or saved meanwhile.
+
+    vae            VAE                                  BaseTrainer
+    annealed_vae   DisentangledBetaVAE                  BaseTrainer          beta is our γ
+    beta_tc_vae    BetaTCVAE, use_mss                   BaseTrainer
+    factor_vae     FactorVAE, our critic's layers       AdversarialTrainer
+
+In pythae's favour: its FactorVAE encodes all images of a batch but decodes only half of them, and all of them are counted here.
+Mixed precision (``amp``) does not exist for this comparison: its trainers switch it off for Bernoulli pixels ("bce"), and its
+adversarial trainer never uses it. So pythae computes in float32, with whatever PyTorch's defaults allow on a device.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from pythae.data.datasets import BaseDataset
+from pythae.models import (
+    VAE,
+    BetaTCVAE,
+    BetaTCVAEConfig,
+    DisentangledBetaVAE,
+    DisentangledBetaVAEConfig,
+    FactorVAE,
+    FactorVAEConfig,
+    VAEConfig,
+)
+from pythae.models.base.base_utils import ModelOutput
+from pythae.models.nn import BaseDecoder, BaseDiscriminator, BaseEncoder
+from pythae.trainers import AdversarialTrainer, AdversarialTrainerConfig, BaseTrainer, BaseTrainerConfig
+from pythae.trainers.training_callbacks import CallbackHandler, TrainingCallback
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from benchmarks import reference, sprites, study_model
+from benchmarks.contestants import Spec
+
+__all__ = ["Pythae", "prepare"]
+
+
+class Encoder(BaseEncoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = reference.encoder("conv", study_model.IMAGE_SHAPE, study_model.LATENTS)
+
+    def forward(self, x: Tensor) -> ModelOutput:
+        mean, log_variance = self.layers(x).chunk(2, dim=1)
+        return ModelOutput(embedding=mean, log_covariance=log_variance)
+
+
+class Decoder(BaseDecoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = reference.decoder("conv", study_model.IMAGE_SHAPE, study_model.LATENTS)
+
+    def forward(self, z: Tensor) -> ModelOutput:
+        return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+
+class Critic(BaseDiscriminator):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = reference.critic(study_model.LATENTS)
+
+    def forward(self, z: Tensor) -> Tensor:
+        logits: Tensor = self.layers(z)
+        return logits
+
+
+class Stretch:
+    """A DataLoader that goes on where it was, and ends after ``steps`` batches instead of an epoch."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+        self.dataset = loader.dataset  # asked for its length
+        self.steps = 0
+        self.batches = self._endless()
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Any]:
+        return islice(self.batches, self.steps)
+
+    def _endless(self) -> Iterator[Any]:
+        while True:
+            yield from self.loader
+
+
+class Pythae:
+    precision = "float32"
+    per_step = float(study_model.BATCH_SIZE)
+
+    def __init__(self, spec: Spec, folder: Path) -> None:
+        for name, logger in logging.root.manager.loggerDict.items():
+            if name.startswith("pythae") and isinstance(logger, logging.Logger):
+                logger.setLevel(logging.ERROR)
+        torch.manual_seed(spec.seed)
+        model = _model(spec.family)
+        pixels = sprites.floats(folder)
+        self.folder = tempfile.TemporaryDirectory()
+        common = {
+            "output_dir": self.folder.name,
+            "per_device_train_batch_size": study_model.BATCH_SIZE,
+            "train_dataloader_num_workers": spec.loaders,
+            "no_cuda": spec.device != "cuda",
+        }
+        dataset = BaseDataset(pixels, torch.zeros(len(pixels)))
+        if spec.family == "factor_vae":
+            config = AdversarialTrainerConfig(
+                autoencoder_learning_rate=study_model.LEARNING_RATE,
+                discriminator_learning_rate=1e-4,
+                discriminator_optimizer_params={"betas": (0.5, 0.9)},
+                **common,
+            )
+            self.trainer = AdversarialTrainer(model, dataset, training_config=config)
+        else:
+            config = BaseTrainerConfig(learning_rate=study_model.LEARNING_RATE, **common)
+            self.trainer = BaseTrainer(model, dataset, training_config=config)
+        self.trainer.prepare_training()
+        # without the bar and the lines that it prints
+        self.trainer.callback_handler = CallbackHandler([TrainingCallback()], model=self.trainer.model)
+        self.trainer.train_loader = self.stretch = Stretch(self.trainer.train_loader)
+
+    def run(self, steps: int) -> None:
+        self.stretch.steps = steps
+        self.trainer.train_step(epoch=1)  # ends with .item() of the last loss: the device is done
+
+
+def _model(family: str) -> VAE:
+    common = {
+        "input_dim": study_model.IMAGE_SHAPE,
+        "latent_dim": study_model.LATENTS,
+        "reconstruction_loss": "bce",
+    }
+    hyper = study_model.FAMILIES[family]
+    networks = {"encoder": Encoder(), "decoder": Decoder()}
+    if family == "vae":
+        return VAE(VAEConfig(**common), **networks)
+    if family == "annealed_vae":
+        goal = DisentangledBetaVAEConfig(beta=hyper["gamma"], C=hyper["capacity"]["to"], **common)
+        return DisentangledBetaVAE(goal, **networks)
+    if family == "beta_tc_vae":
+        return BetaTCVAE(BetaTCVAEConfig(beta=hyper["beta"], use_mss=True, **common), **networks)
+    assert family == "factor_vae"
+    model = FactorVAE(FactorVAEConfig(gamma=hyper["gamma"], **common), **networks)
+    model.set_discriminator(Critic())
+    return model
+
+
+def prepare(spec: Spec, folder: Path) -> Pythae:
+    return Pythae(spec, folder)

@@ -1,0 +1,46 @@
+"""Floating-point operations of a training step of the study's convolutional model, counted from its layers.
+
+A layer that multiplies m weights into p places of B images does 2 B p m operations (a product and a sum each), once for the forward
+pass, once for the gradient of its input, once for that of its weights. Not counted: biases, activations, losses, sampling, Adam.
+
+    encoder    forward, weights; input but for the first layer, whose input is the images
+    decoder    all three
+    critic     the total correlation of B codes: forward and input, the weights held;
+               the critic's own objective on 2 B codes: forward and weights; input but for the first layer
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from benchmarks import reference
+
+__all__ = ["step"]
+
+
+def step(
+    family: str, batch_size: int, latents: int = 10, image_shape: tuple[int, int, int] = (1, 64, 64)
+) -> float:
+    """Operations of one step on ``batch_size`` images with the network "conv"."""
+    down = _layers(reference.encoder("conv", image_shape, latents), image_shape[1])
+    up = _layers(reference.decoder("conv", image_shape, latents), image_shape[1] // 16)
+    products = sum(3 * m for m in down) - down[0] + sum(3 * m for m in up)
+    if family == "factor_vae":
+        critic = _layers(reference.critic(latents), 1)
+        products += 2 * sum(critic) + 2 * (3 * sum(critic) - critic[0])
+    return 2.0 * batch_size * products
+
+
+def _layers(network: nn.Sequential, side: int) -> list[int]:
+    """Products per image in each layer's forward pass; ``side`` is that of the first convolution's input."""
+    products = []
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            products.append(layer.weight.numel())
+        elif isinstance(layer, nn.Conv2d):
+            side //= 2
+            products.append(layer.weight.numel() * side**2)  # every weight at every output pixel
+        elif isinstance(layer, nn.ConvTranspose2d):
+            products.append(layer.weight.numel() * side**2)  # every weight at every input pixel
+            side *= 2
+    return products

@@ -1,0 +1,199 @@
+"""The study's model in plain PyTorch: nn.Conv2d, autograd, torch.optim.Adam, each objective written out.
+
+What a good researcher's script computes, independent of ``vaecore``: a peer in ``benchmarks.training`` and the reference in
+``benchmarks.parity``. Weights are interchangeable with vaecore's, for networks "conv" (sides divisible by 16) and "mlp".
+
+    D = Σ_pixels BCE(x, logits),   R = ½ Σ_l (μ² + σ² - log σ² - 1),   z = μ + σ ε
+
+    vae            mean(D + R)
+    annealed_vae   mean(D) + γ |mean(R) - C|
+    factor_vae     mean(D + R + γ (c_0(z) - c_1(z)))           encoder and decoder, the critic's weights held
+                   ½ [CE(c(z), 0) + CE(c(π(z)), 1)]            the critic, codes held; a backward pass and an optimizer of its own
+    beta_tc_vae    mean(D + R + (β - 1) TC),   TC_i = log Σ_j w_ij Π_l q(z_il | x_j) - Σ_l log Σ_j w_ij q(z_il | x_j)
+
+Everything in nats, means over the batch; symbols as in ``vaecore.families`` and ``vaecore.divergences``, where the papers are named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["Loop", "Model", "critic", "decoder", "encoder", "objectives", "plain_state"]
+
+Shape = tuple[int, int, int]
+
+
+def encoder(network: str, shape: Shape, latents: int) -> nn.Sequential:
+    """x [B, C, H, W] -> (μ, log σ²) [B, 2 L]."""
+    C, H, W = shape
+    if network == "mlp":
+        return nn.Sequential(
+            nn.Flatten(),
+            *(nn.Linear(C * H * W, 256), nn.ReLU()),
+            *(nn.Linear(256, 256), nn.ReLU()),
+            nn.Linear(256, 2 * latents),
+        )
+    return nn.Sequential(
+        *(nn.Conv2d(C, 32, 4, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 32, 4, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 64, 2, stride=2), nn.ReLU()),
+        *(nn.Conv2d(64, 64, 2, stride=2), nn.ReLU()),
+        nn.Flatten(),
+        *(nn.Linear(64 * (H // 16) * (W // 16), 256), nn.ReLU()),
+        nn.Linear(256, 2 * latents),
+    )
+
+
+def decoder(network: str, shape: Shape, latents: int) -> nn.Sequential:
+    """z [B, L] -> logits [B, C, H, W]."""
+    C, H, W = shape
+    if network == "mlp":
+        return nn.Sequential(
+            *(nn.Linear(latents, 256), nn.ReLU()),
+            *(nn.Linear(256, 256), nn.ReLU()),
+            nn.Linear(256, C * H * W),
+            nn.Unflatten(1, shape),
+        )
+    return nn.Sequential(
+        *(nn.Linear(latents, 256), nn.ReLU()),
+        *(nn.Linear(256, 64 * (H // 16) * (W // 16)), nn.ReLU()),
+        nn.Unflatten(1, (64, H // 16, W // 16)),
+        *(nn.ConvTranspose2d(64, 64, 4, stride=2, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1), nn.ReLU()),
+        *(nn.ConvTranspose2d(32, 32, 4, stride=2, padding=1), nn.ReLU()),
+        nn.ConvTranspose2d(32, C, 4, stride=2, padding=1),
+    )
+
+
+def critic(latents: int) -> nn.Sequential:
+    """z [B, L] -> logits [B, 2] of (joint, product of marginals)."""
+    layers: list[nn.Module] = [nn.Linear(latents, 1000), nn.LeakyReLU(0.2)]
+    for _ in range(5):
+        layers += [nn.Linear(1000, 1000), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Linear(1000, 2))
+
+
+class Model(nn.Module):
+    """Encoder, decoder, and FactorVAE's critic."""
+
+    def __init__(self, family: str, network: str, shape: Shape, latents: int) -> None:
+        super().__init__()
+        self.encoder = encoder(network, shape, latents)
+        self.decoder = decoder(network, shape, latents)
+        self.critic = critic(latents) if family == "factor_vae" else None
+
+
+def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A vaecore family's ``state_dict`` by the names that ``Model`` gives the same weights."""
+    return {
+        name.removeprefix("autoencoder.").replace(".convolution.", "."): weight
+        for name, weight in state.items()
+    }
+
+
+def objectives(
+    family: str,
+    model: Model,
+    x: Tensor,
+    noise: Mapping[str, Tensor],
+    hyper: Mapping[str, float | Tensor],
+    dataset_size: int,
+) -> dict[str, Tensor]:
+    """Batch means []: loss, distortion, rate, and the family's own; ``critic_objective`` is to be minimised by the critic.
+
+    ``noise``: "posterior" standard normal [B, L]; for FactorVAE "permutation" uniform [B, L], whose order permutes each latent.
+    """
+    mean, log_variance = model.encoder(x).float().chunk(2, dim=1)
+    z = mean + torch.exp(0.5 * log_variance) * noise["posterior"]
+    logits = model.decoder(z).float()
+    distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+    rate = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1)
+    terms = {"distortion": distortion.mean(), "rate": rate.mean()}
+    elbo = terms["distortion"] + terms["rate"]
+    if family == "annealed_vae":
+        gap = (terms["rate"] - hyper["capacity"]).abs()
+        return {"loss": terms["distortion"] + hyper["gamma"] * gap, **terms, "capacity_gap": gap}
+    if family == "beta_tc_vae":
+        correlation = total_correlation(z, mean, log_variance, dataset_size).mean()
+        loss = elbo + (hyper["beta"] - 1) * correlation
+        return {"loss": loss, **terms, "total_correlation": correlation}
+    if family == "factor_vae":
+        assert model.critic is not None
+        model.critic.requires_grad_(False)
+        verdict = model.critic(z).float()
+        correlation = (verdict[:, 0] - verdict[:, 1]).mean()
+        model.critic.requires_grad_(True)
+        codes = z.detach()
+        shuffled = codes.gather(0, noise["permutation"].argsort(0))
+        joint = torch.zeros(len(z), dtype=torch.int64, device=z.device)
+        critic_objective = 0.5 * (
+            F.cross_entropy(model.critic(codes).float(), joint)
+            + F.cross_entropy(model.critic(shuffled).float(), joint + 1)
+        )
+        return {
+            "loss": elbo + hyper["gamma"] * correlation,
+            **terms,
+            "total_correlation": correlation,
+            "critic_objective": critic_objective,
+        }
+    return {"loss": elbo, **terms}
+
+
+def total_correlation(z: Tensor, mean: Tensor, log_variance: Tensor, dataset_size: int) -> Tensor:
+    """TC [B] of codes z [B, L], by minibatch-stratified sampling over ``dataset_size`` images."""
+    log_weights = stratified_log_weights(len(z), dataset_size, z.device)
+    scaled = (z[:, None] - mean[None]) / torch.exp(0.5 * log_variance)[None]  # [B, B, L]: z_i seen from x_j
+    log_q = -0.5 * (scaled**2 + log_variance[None] + math.log(2 * math.pi))
+    log_joint = torch.logsumexp(log_weights + log_q.sum(2), 1)
+    log_marginals = torch.logsumexp(log_weights[:, :, None] + log_q, 1)
+    return log_joint - log_marginals.sum(1)
+
+
+@cache
+def stratified_log_weights(B: int, N: int, device: torch.device) -> Tensor:
+    """log w_ij [B, B]."""
+    others = B - 1
+    weights = torch.full((B, B), 1 / others)
+    for i in range(B):
+        weights[i, i] = 1 / N
+        weights[i, (i + 1) % B] = (N - others) / (N * others)
+    return weights.log().to(device)
+
+
+class Loop:
+    """Training steps of a ``Model``: zero_grad, forward, backward, step."""
+
+    def __init__(
+        self, family: str, model: Model, dataset_size: int, learning_rate: float, *, bfloat16: bool = False
+    ) -> None:
+        self.family, self.model, self.dataset_size = family, model, dataset_size
+        self.device = next(model.parameters()).device
+        self.bfloat16 = bfloat16
+        players = [*model.encoder.parameters(), *model.decoder.parameters()]
+        self.optimizer = torch.optim.Adam(players, lr=learning_rate)
+        self.critic_optimizer = (
+            torch.optim.Adam(model.critic.parameters(), lr=1e-4, betas=(0.5, 0.9)) if model.critic else None
+        )
+
+    def step(
+        self, x: Tensor, noise: Mapping[str, Tensor], hyper: Mapping[str, float | Tensor]
+    ) -> dict[str, Tensor]:
+        """One update on the batch x; the terms before it."""
+        autocast = torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else nullcontext()
+        with autocast:
+            terms = objectives(self.family, self.model, x, noise, hyper, self.dataset_size)
+        self.optimizer.zero_grad()
+        terms["loss"].backward()
+        self.optimizer.step()
+        if self.critic_optimizer is not None:
+            self.critic_optimizer.zero_grad()
+            terms["critic_objective"].backward()
+            self.critic_optimizer.step()
+        return {name: value.detach() for name, value in terms.items()}

@@ -1,0 +1,72 @@
+"""dSprites for the contestants: the same images bit-packed for ours, as float32 for the peers, in two files that all processes map.
+
+n images, evenly spaced over the 737,280 of the full grid: image k is number floor(k · 737280 / n) in lexicographic order of (shape, scale,
+orientation, pos_x, pos_y).
+
+    packed.npy   uint8 [n, 512]              what ``vaecore.images.Images`` holds; eight pixels per byte
+    float.npy    float32 [n, 1, 64, 64]      32 times as large; what a TensorDataset holds
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline import sprites
+from vaecore.images import Images
+
+__all__ = ["TOTAL", "draw", "floats", "packed", "write"]
+
+POSES = list(product(sprites.OUTLINES, range(6), range(40)))
+POSITIONS = 32
+TOTAL = len(POSES) * POSITIONS**2
+PIXELS = sprites.SIZE**2
+
+
+def draw(n: int) -> np.ndarray:
+    """uint8 [n, 512], bit-packed."""
+    if not 1 <= n <= TOTAL:
+        raise ValueError(f"dSprites has {TOTAL} images, {n} cannot be drawn: give --images from 1 to {TOTAL}")
+    chosen = np.arange(n) * TOTAL // n
+    rows = np.empty((n, PIXELS // 8), np.uint8)
+    positions = np.arange(POSITIONS)
+    per_pose = POSITIONS**2
+    starts = np.searchsorted(chosen, np.arange(len(POSES) + 1) * per_pose)
+    for pose, (shape, scale, orientation) in enumerate(POSES):
+        here = slice(starts[pose], starts[pose + 1])
+        if here.start < here.stop:
+            words = sprites.draw(shape, scale, orientation, positions, positions)
+            blocks = words.astype(">u8").view(np.uint8).reshape(per_pose, -1)
+            rows[here] = blocks[chosen[here] - pose * per_pose]
+    return rows
+
+
+def write(n: int, folder: Path) -> None:
+    """Both files, into ``folder``."""
+    rows = draw(n)
+    np.save(folder / "packed.npy", rows)
+    pixels = np.lib.format.open_memmap(
+        folder / "float.npy", mode="w+", dtype=np.float32, shape=(n, 1, sprites.SIZE, sprites.SIZE)
+    )
+    for start in range(0, n, 4096):
+        some = np.unpackbits(rows[start : start + 4096], axis=1)
+        pixels[start : start + 4096] = some.reshape(-1, 1, sprites.SIZE, sprites.SIZE)
+    pixels.flush()
+
+
+def packed(folder: Path) -> Images:
+    """The images as ours stores them."""
+    rows = torch.from_numpy(np.load(folder / "packed.npy"))
+    return Images(rows, (1, sprites.SIZE, sprites.SIZE))
+
+
+def floats(folder: Path) -> Tensor:
+    """The images as peers store them, float32 [n, 1, 64, 64]: one mapping for all processes, every page of it read."""
+    # copy-on-write, so that PyTorch need not warn of memory that cannot be written
+    pixels = torch.from_numpy(np.load(folder / "float.npy", mmap_mode="c"))
+    pixels.sum()
+    return pixels
