@@ -12,6 +12,7 @@ Every replayed function has a stream of its own, so that several run side by sid
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -24,25 +25,27 @@ WARM_UP = 3
 
 
 class Replayed:
-    """``step``, a function without arguments and result that works on CUDA tensors, replayed after its first calls."""
+    """A function without arguments and result, that works on CUDA tensors, replayed after its first calls."""
 
-    def __init__(self, step: Callable[[], None], generator: torch.Generator) -> None:
-        """``generator``: what the step draws random numbers from; its device is the step's."""
-        self.step = step
+    def __init__(self, generator: torch.Generator) -> None:
+        """``generator``: what the function draws random numbers from; its device is the function's."""
         self.generator = generator
         self.stream = torch.cuda.Stream(generator.device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.warm_up = WARM_UP
 
-    def __call__(self) -> None:
-        """One step, queued on the stream."""
+    def __call__(self, step: Callable[[], None]) -> None:
+        """One ``step``, the same function every time, queued on the stream."""
+        # not kept: an owner that keeps this would be kept by it, and its memory with it
         if self.graph is None:
             with self.on_stream():
                 if self.warm_up:
                     self.warm_up -= 1
-                    self.step()
+                    with warnings.catch_warnings():  # the optimizer wonders why it is not being recorded
+                        warnings.filterwarnings("ignore", message=".*capturable=True", category=UserWarning)
+                        step()
                     return
-                self.graph = self._record()
+                self.graph = self._record(step)
         with torch.cuda.stream(self.stream):
             self.graph.replay()
 
@@ -57,10 +60,9 @@ class Replayed:
         ):
             yield
 
-    def _record(self) -> torch.cuda.CUDAGraph:
+    def _record(self, step: Callable[[], None]) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
-        torch.cuda.synchronize(self.stream.device)
         with torch.cuda.graph(graph, stream=self.stream):
-            self.step()  # recorded, not run
+            step()  # recorded, not run
         return graph

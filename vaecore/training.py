@@ -140,7 +140,7 @@ class Training:
         self._sums: Tensor | None = (
             None  # [B, columns], float64: the reduction over the batch waits for the row
         )
-        self._replayed = Replayed(self._update, self.generator) if on_gpu else None
+        self._replayed = Replayed(self.generator) if on_gpu else None
         # by position: loading a state puts new dictionaries in the place of the optimizer's groups
         self._own_rate = ["lr" in group for group in family.parameter_groups()]
         self._place_learning_rate()
@@ -182,7 +182,7 @@ class Training:
         self.step = state["step"]
         self.pending = 0
         if self._replayed is not None:  # it was recorded on the tensors that the state has replaced
-            self._replayed = Replayed(self._update, self.generator)
+            self._replayed = Replayed(self.generator)
 
     def draw(self) -> tuple[Tensor, dict[str, Tensor]]:
         """The next batch [B, C, H, W] and the family's noise, from the run's own generator."""
@@ -221,7 +221,7 @@ class Training:
         if self._replayed is None:
             self._update()
         else:
-            self._replayed()
+            self._replayed(self._update)
         self.pending -= 1
         self.step += 1
 

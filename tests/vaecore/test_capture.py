@@ -1,16 +1,19 @@
-"""What a captured step relies on, shown on a CPU: every update is the same operations on the same tensors, and asks the device nothing.
+"""What a captured step relies on, shown on a CPU: every update is the same operations on the same tensors, asks the device nothing, and
+recorded once and replayed blindly it trains as the loop does.
 
-Recording and replaying itself needs a GPU: those tests skip without one.
+CUDA's own recording needs a GPU: those tests skip without one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map
 
 from vaecore.families import build, family_class, names
 from vaecore.images import Images
@@ -104,6 +107,65 @@ def test_every_update_is_the_same_operations_on_the_same_tensors(name, precision
     assert one == other
     asked = {call.split(".")[1] for call, _ in one} & ASKING
     assert not asked, f"{asked} waits for the device, or brings a number from the host"
+
+
+class ReplayedOnCPU(TorchDispatchMode):
+    """What a CUDA graph does, on a CPU: one call's operations are recorded and then done again on the same memory, without Python's part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.tape: list[tuple[Any, Any, Any, list[torch.Tensor]]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.namespace != "profiler":
+            given = {memory(each) for each in tensors((args, kwargs))}
+            fresh = [each.data for each in tensors(result) if memory(each) not in given]
+            bare = tree_map(
+                lambda each: each.data if isinstance(each, torch.Tensor) else each, (args, kwargs)
+            )
+            self.tape.append((func, *bare, fresh))
+        return result
+
+    def __call__(self, step: Callable[[], None]) -> None:
+        self.calls += 1
+        if self.calls < 3:
+            step()
+        elif self.calls == 3:
+            with self:
+                step()
+        else:
+            for func, args, kwargs, fresh in self.tape:
+                with torch.no_grad():
+                    again = tensors(func(*args, **(kwargs or {})))
+                for mine, its in zip(fresh, again[len(again) - len(fresh) :], strict=True):
+                    mine.copy_(its)
+
+    @contextmanager
+    def on_stream(self) -> Iterator[None]:
+        yield
+
+
+def tensors(tree: Any) -> list[torch.Tensor]:
+    return [each for each in tree_flatten(tree)[0] if isinstance(each, torch.Tensor)]
+
+
+def memory(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", names())
+def test_an_update_recorded_once_trains_as_the_loop_does(name, precision):
+    plain, replayed = (start(name, precision=precision, steps=20) for _ in range(2))
+    replayed._replayed = ReplayedOnCPU()
+    expected = list(train(plain))
+    assert list(train(replayed)) == expected
+    assert replayed._replayed.calls == 20
+    a, b = (each.state_dict() for each in (replayed, plain))
+    assert a["optimizer"].pop("param_groups") == b["optimizer"].pop("param_groups")
+    torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
 @needs_gpu
