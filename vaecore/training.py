@@ -203,12 +203,10 @@ class Training:
             raise ValueError(f"this run has taken all of its {self.settings.steps} steps")
         every = self.settings.record_every
         self.pending = min(every - self.step % every, self.settings.steps - self.step)
-        values = [
-            [*self.hyper_at(step).values(), float(self.learning_rate(step))]
-            for step in range(self.step + 1, self.step + 1 + self.pending)
-        ]
+        steps = torch.arange(self.step + 1, self.step + 1 + self.pending, dtype=torch.float64)
+        values = [values(steps).double() for values in (*self.schedules.values(), self.learning_rate)]
         with self._on_stream():
-            self._scheduled[: self.pending].copy_(torch.tensor(values))
+            self._scheduled[: self.pending].copy_(torch.stack(values, dim=1))
             self._counter.zero_()
             if self._sums is not None:
                 self._sums.zero_()
