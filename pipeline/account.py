@@ -60,12 +60,16 @@ def run_facts(study: Study, store: Store) -> list[tuple[str, str]]:
     ]  # fmt: skip
     ends = [datetime.fromisoformat(result["finished"]) for result in results if "finished" in result]
     starts = [
-        datetime.fromisoformat(result["finished"]) - timedelta(seconds=result["seconds"])
+        datetime.fromisoformat(result["finished"])
+        - timedelta(seconds=result.get("elapsed", result["seconds"]))
         for result in results
         if "finished" in result
     ]
     if ends:
         facts.append(("trained", f"{min(starts):%Y-%m-%d %H:%M} to {max(ends):%Y-%m-%d %H:%M} UTC"))
+    together = max((result.get("together", 1) for result in results), default=1)
+    if together > 1:
+        facts.append(("trials side by side in a worker", f"up to {together}"))
     interrupted = sum(result.get("interruptions", 0) > 0 for result in results)
     if interrupted:
         facts.append(("interrupted and resumed", f"{interrupted} trials"))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.params import Scheduling
 
-__all__ = ["connect", "device_of", "threads_of"]
+__all__ = ["connect", "device_of", "side_by_side", "threads_of"]
 
 
 @contextmanager
-def connect(scheduling: Scheduling) -> Iterator[None]:
-    """A Ray connection for the time of the block, checked to have what one trial asks for.
+def connect(scheduling: Scheduling) -> Iterator[int]:
+    """A Ray connection for the time of the block, checked to have what one worker process (a trial, or a pack of them) asks for.
+
+    Gives the number of workers for which there is room at a time.
 
     Raises:
         UserError: no cluster at the address, or no node with so many CPUs or GPUs.
@@ -49,8 +52,9 @@ def connect(scheduling: Scheduling) -> Iterator[None]:
             "Start one (`ray start --head`), correct the address, or use null for this machine."
         ) from None
     try:
-        _check_resources(scheduling, ray.nodes())
-        yield
+        nodes = ray.nodes()
+        _check_resources(scheduling, nodes)
+        yield _slots(scheduling, nodes)
     finally:
         ray.shutdown()
 
@@ -79,11 +83,29 @@ def _check_resources(scheduling: Scheduling, nodes: list[dict]) -> None:
             )
 
 
+def _slots(scheduling: Scheduling, nodes: list[dict]) -> int:
+    """Workers that all nodes run at a time, at least one."""
+    asked = {"CPU": scheduling.cpu, "GPU": scheduling.gpu}
+    room = [
+        min(node["Resources"].get(resource, 0) / share for resource, share in asked.items() if share > 0)
+        for node in nodes
+        if node["Alive"]
+    ]
+    return max(1, sum(math.floor(workers + 1e-6) for workers in room))  # 1 / 0.1 is a little less than 10
+
+
 def device_of(scheduling: Scheduling) -> str:
     """Where a trial's tensors live."""
     return "cuda" if scheduling.gpu > 0 else "cpu"
 
 
+def side_by_side(scheduling: Scheduling) -> int | None:
+    """How many trials a worker trains at a time; None where it is to find out (``pipeline.growth``)."""
+    if scheduling.pack != "auto":
+        return scheduling.pack
+    return None if scheduling.gpu > 0 else 1
+
+
 def threads_of(scheduling: Scheduling) -> int:
-    """Threads of one trial's process: its share of the cores, at least one."""
+    """Threads of one worker process, which its trials use in turn: its share of the cores, at least one."""
     return max(1, int(scheduling.cpu))

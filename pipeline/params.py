@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
@@ -48,12 +48,18 @@ class Override(Strict):
 
 
 class Scheduling(Strict):
-    """What a trial may use, and where trials run. Not part of a trial's identity."""
+    """What a worker process may use, how many trials it trains, and where. Not part of a trial's identity: results do not change.
+
+    A worker process trains one trial, or a pack of them.
+    """
 
     cpu: Annotated[float, Field(gt=0)] = 1
-    """CPU cores per trial, which is also its number of threads; below 1, several trials share a core."""
+    """CPU cores per worker, which is also its number of threads; below 1, several workers share a core."""
     gpu: Annotated[float, Field(ge=0)] = 0
-    """GPUs per trial; a fraction lets several trials share one."""
+    """GPUs per worker; a fraction lets several workers share one."""
+    pack: int | Literal["auto"] = "auto"
+    """Trials that a worker trains side by side, with one copy of the data: a number, or auto, which is 1 on a CPU, and on a GPU as
+    many as raise the sum of images per second (``pipeline.growth``). What does not fit into memory waits."""
     retries: Annotated[int, Field(ge=0)] = 2
     """How often a failed trial is tried again within one run, from its last checkpoint."""
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 30
@@ -66,6 +72,13 @@ class Scheduling(Strict):
     def _whole_above_one(cls, value: float) -> float:
         if value > 1 and value != int(value):
             raise ValueError("Ray gives out whole cores and devices, or a fraction of one")
+        return value
+
+    @field_validator("pack", mode="before")
+    @classmethod
+    def _auto_or_a_number(cls, value: Any) -> Any:
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError("auto, or how many trials a worker trains side by side, a whole number ≥ 1")
         return value
 
 

@@ -149,7 +149,7 @@ def span(result: Mapping[str, Any]) -> tuple[int, int]:
     twice writes the very same points, which a store keeps once.
     """
     end = int(datetime.fromisoformat(result["finished"]).timestamp() * 1000)
-    return end - int(result["seconds"] * 1000), end
+    return end - int(result.get("elapsed", result["seconds"]) * 1000), end
 
 
 def batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -1,13 +1,15 @@
 """What happens in the driver while Ray Tune trains: a live table or plain lines, MLflow runs as they come.
 
-The driver is the one writer of MLflow, and of the reasons of trials whose worker died before it could write its own.
+Ray knows packs; what happens to their trials comes as events (``pipeline.pack``), when it happens. The driver is the one writer of
+MLflow, and of the reasons of trials whose worker died before it could write its own.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ from rich.console import Console
 from rich.live import Live
 
 from pipeline.errors import UserError
+from pipeline.pack import Event
 from pipeline.progress import Progress, duration
+from pipeline.run import record_failure
 from pipeline.store import Store
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, record_failure
+from pipeline.trial import Trial
 
 __all__ = ["StudyCallback"]
 
@@ -27,20 +31,38 @@ PLAIN_SECONDS = 15.0
 """Between two status lines where there is no terminal."""
 
 
+@dataclass
+class Attempt:
+    """One process that trains a pack, as far as it has told."""
+
+    began: float = 0.0
+    """On the clock."""
+    live: dict[str, Trial] = field(default_factory=dict)
+    """Trial key -> a trial that trains."""
+    told: bool = False
+    """It said of a trial why that failed."""
+
+
 class StudyCallback(Callback):
-    """Called by Ray Tune in the driver, as trials start, report and end."""
+    """Called by Ray Tune in the driver, as packs start, report and end."""
 
     def __init__(
-        self, trials: Sequence[Trial], cost: Callable[[Trial], float], store: Store, tracker: Tracker
+        self,
+        trials: Sequence[Trial],
+        cost: Callable[[Trial], float],
+        store: Store,
+        tracker: Tracker,
+        last_attempt: Mapping[str, int],
     ) -> None:
-        """``cost``: what one step of a trial takes, in any unit."""
+        """``cost``: what one step of a trial takes, in any unit; ``last_attempt``: as for :class:`pipeline.pack.Pack`."""
         console = Console()
         self.progress = Progress(trials, cost)
         self.store = store
         self.tracker = tracker
         self.live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self.printed = time.monotonic()
-        self.started: dict[str, float] = {}
+        self.last_attempt = last_attempt
+        self.attempts: dict[str, Attempt] = {}
         self.tracking = True
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
@@ -58,23 +80,51 @@ class StudyCallback(Callback):
             self.say(self.progress.line())
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        ours = self.ours(trial)
-        self.progress.running[ours.key] = {}
-        self.started[ours.key] = time.time()
-        self.track("start_trial", ours)
+        self.attempts[trial.trial_id] = Attempt(time.time())
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        state = self.progress.running.get(self.ours(trial).key)
-        if state is not None:
-            state.update({name: result[name] for name in ("step", "distortion", "rate") if name in result})
+        for event in result.get("events", ()):
+            self.on_event(event, self.attempt(trial))
+
+    def on_event(self, event: Event, attempt: Attempt) -> None:
+        """A worker tells of one of its trials, or of its pack."""
+        if event.kind == "line":
+            self.say(event.content["text"])
+            return
+        ours = self.progress.trials[event.key]
+        if event.kind == "started":
+            attempt.live[ours.key] = ours
+            self.progress.running[ours.key] = {}
+            self.track("start_trial", ours)
+        elif event.kind == "row":
+            self.progress.running[ours.key].update(event.content)
+        else:
+            attempt.live.pop(ours.key, None)
+            if event.kind == "ended":
+                self.ended(ours)
+            else:
+                attempt.told = True
+                self.failed(ours, event.content["reason"])
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        ours = self.ours(trial)
-        result = self.store.result(ours.dataset, ours.key)
+        for ours in self.left(trial):  # none, but where it was stopped from outside
+            self.ended(ours)
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.died(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.died(trial)
+        for ours in self.left(trial):  # there is no next attempt for the others
+            self.failed(ours, self.note(ours, trial, 0.0, None), last=True)
+
+    def ended(self, ours: Trial) -> None:
+        """Say and log how a trial ended, where it did; the run folder says what is there otherwise."""
         self.progress.running.pop(ours.key, None)
-        if result is None:  # stopped from outside; the run folder says what is there
+        result = self.store.result(ours.dataset, ours.key)
+        if result is None:
             return
         self.progress.ended[ours.key] = result["status"]
         self.say(
@@ -84,19 +134,44 @@ class StudyCallback(Callback):
         )
         self.track("finish_trial", ours, result, self.store.history(ours.dataset, ours.key))
 
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        ours = self.ours(trial)
-        reason = self.note(ours, trial)
+    def failed(self, ours: Trial, reason: str, *, last: bool = False) -> None:
+        """Say that an attempt at a trial failed; where it was the last one, that is how the trial ended."""
         self.progress.running.pop(ours.key, None)
-        self.say(f"trying again: {ours.dataset} {ours.name}: {reason}")
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        ours = self.ours(trial)
-        reason = self.note(ours, trial)
-        self.progress.running.pop(ours.key, None)
+        attempts = (self.store.failure(ours.dataset, ours.key) or {}).get("attempts", 0)
+        if not last and attempts < self.last_attempt[ours.key]:
+            self.say(f"trying again: {ours.dataset} {ours.name}: {reason}")
+            return
         self.progress.ended[ours.key] = "failed"
         self.say(f"failed: {ours.dataset} {ours.name}: {reason}")
         self.track("fail_trial", ours, reason)
+
+    def died(self, trial: Any) -> None:
+        """A worker ended by an error: record it of the trials of which it could not do so itself."""
+        attempt = self.attempt(trial)
+        for ours in self.left(trial):
+            self.ended(ours)  # where it did, and the worker died before it told
+        live = [ours for ours in self.left(trial) if ours.key in attempt.live]
+        # before any had started, it is said of all
+        lost = live if live or attempt.told else self.left(trial)
+        for ours in lost:
+            self.failed(ours, self.note(ours, trial, attempt.began, len(live) or None))
+        attempt.live.clear()
+
+    def note(self, ours: Trial, trial: Any, since: float, together: int | None) -> str:
+        """The reason of a failure: what the worker wrote ``since``, or, where it died too soon, what Ray knows."""
+        path = self.store.run(ours.dataset, ours.key) / "failure.json"
+        if not path.exists() or path.stat().st_mtime < since:
+            record_failure(ours, self.store, *reason_of(trial), together)
+        failure = self.store.failure(ours.dataset, ours.key)
+        return failure["reason"] if failure else "unknown"
+
+    def attempt(self, trial: Any) -> Attempt:
+        return self.attempts.setdefault(trial.trial_id, Attempt())
+
+    def left(self, trial: Any) -> list[Trial]:
+        """The trials of a pack of which nothing final is known."""
+        keys = (Trial.from_config(config).key for config in trial.config["trials"])
+        return [self.progress.trials[key] for key in keys if key not in self.progress.ended]
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
         self.close()
@@ -106,17 +181,6 @@ class StudyCallback(Callback):
         if self.live is not None and self.live.is_started:
             self.live.update(self.progress.table(), refresh=True)
             self.live.stop()
-
-    def ours(self, trial: Any) -> Trial:
-        return self.progress.trials[Trial.from_config(trial.config["trial"]).key]
-
-    def note(self, ours: Trial, trial: Any) -> str:
-        """The reason of a failure: what the worker wrote, or, where it died too soon, what Ray knows."""
-        path = self.store.run(ours.dataset, ours.key) / "failure.json"
-        if not path.exists() or path.stat().st_mtime < self.started.get(ours.key, 0):
-            record_failure(ours, self.store, *reason_of(trial))
-        failure = self.store.failure(ours.dataset, ours.key)
-        return failure["reason"] if failure else "unknown"
 
     def track(self, method: str, *arguments: Any) -> None:
         """Tell MLflow; a store that is gone does not stop the training, the stage tries once more at its end."""

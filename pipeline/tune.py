@@ -1,8 +1,8 @@
 """DVC stage ``tune``: train every trial of the study that is not finished, as many at a time as the machines allow.
 
-Ray Tune schedules; what is skipped is decided here, per trial, by the run folders. So adding a seed, a β or a family
-trains just that, and an interrupted study goes on where it stopped. A failed trial is retried from its last
-checkpoint, then left for the next ``dvc repro``; the others go on.
+Ray Tune schedules packs of trials (``pipeline.packs``); what is skipped is decided here, per trial, by the run folders. So
+adding a seed, a β or a family trains just that, and an interrupted study goes on where it stopped. A failed trial is
+retried from its last checkpoint, then left for the next ``dvc repro``; the others go on.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
+from pipeline.packs import packs
 from pipeline.params import Params, check_training, load
 from pipeline.scores import asked, kept, log_scores
 from pipeline.store import Ready, Store
@@ -34,7 +35,13 @@ def train_trials(
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # with verbose=0, this one is silent
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-    with connect(params.scheduling), tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
+    scheduling = params.scheduling
+    failures = {trial.key: store.failure(trial.dataset, trial.key) or {} for trial in trials}
+    # Retries are per trial, and of this run: where its count of failed attempts arrives here, a trial is left alone.
+    last_attempt = {
+        key: failure.get("attempts", 0) + scheduling.retries + 1 for key, failure in failures.items()
+    }
+    with connect(scheduling) as slots, tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
         from ray import tune
 
         from pipeline.study_callback import StudyCallback
@@ -42,11 +49,26 @@ def train_trials(
 
         # What went wrong with a trial is said once, by us.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-        function = partial(trainable, root=str(store.root), scheduling=params.scheduling.model_dump())
-        callback = StudyCallback(trials, cost, store, tracker)
+        packed = packs(
+            trials,
+            lambda trial: trial.training.steps * cost(trial),
+            scheduling,
+            slots=slots,
+            failures=failures,
+        )
+        longest = max(map(len, packed))
+        if longest > 1:
+            print(f"tune: {len(packed)} packs of up to {longest} trials", flush=True)
+        function = partial(
+            trainable,
+            root=str(store.root),
+            scheduling=scheduling.model_dump(),
+            last_attempt=last_attempt,
+        )
+        callback = StudyCallback(trials, cost, store, tracker, last_attempt)
         tuner = tune.Tuner(
-            tune.with_resources(function, {"cpu": params.scheduling.cpu, "gpu": params.scheduling.gpu}),
-            param_space={"trial": tune.grid_search([trial.config() for trial in trials])},
+            tune.with_resources(function, {"cpu": scheduling.cpu, "gpu": scheduling.gpu}),
+            param_space={"trials": tune.grid_search([[trial.config() for trial in pack] for pack in packed])},
             tune_config=tune.TuneConfig(
                 reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id
             ),
@@ -54,7 +76,8 @@ def train_trials(
                 name="study",
                 # Nothing of lasting worth: finished trials and checkpoints are in the run folders.
                 storage_path=scratch,
-                failure_config=tune.FailureConfig(max_failures=params.scheduling.retries),
+                # As often as it takes until every trial of a pack has had its retries: each attempt costs one of some trial's.
+                failure_config=tune.FailureConfig(max_failures=longest * (scheduling.retries + 1) - 1),
                 callbacks=[callback],
                 verbose=0,
             ),

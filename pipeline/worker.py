@@ -1,4 +1,4 @@
-"""What Ray runs in a worker process: one trial. It imports no more than that takes, so that a worker starts quickly."""
+"""What Ray runs in a worker process: a pack of trials. It imports no more than that takes, so that a worker starts quickly."""
 
 from __future__ import annotations
 
@@ -10,28 +10,42 @@ from typing import Any
 import torch
 from ray import tune
 
-from pipeline.cluster import device_of, threads_of
+from pipeline.cluster import device_of, side_by_side, threads_of
+from pipeline.pack import Event, Pack
 from pipeline.params import Scheduling
 from pipeline.store import Store
-from pipeline.trial import Trial, run
+from pipeline.trial import Trial
 
 __all__ = ["trainable"]
 
 REPORT_SECONDS = 1.0
-"""At most so often a trial tells the driver how far it is."""
+"""At most so often a worker tells the driver how far its trials are; when one starts or ends, it tells at once."""
 
 
-def trainable(config: Mapping[str, Any], *, root: str, scheduling: Mapping[str, Any]) -> None:
-    """Train ``config["trial"]`` to its end or its failure, in the store at ``root``; report the step now and then."""
+def trainable(
+    config: Mapping[str, Any], *, root: str, scheduling: Mapping[str, Any], last_attempt: Mapping[str, int]
+) -> None:
+    """Train ``config["trials"]`` to their ends or failures, in the store at ``root``; report what happens.
+
+    Raises what the pack raises, so that Ray starts it again: in a new process, with the trials that are left.
+    """
     shares = Scheduling(**scheduling)
-    trial = Trial.from_config(config["trial"])
     torch.set_num_threads(threads_of(shares))
-    reported = 0.0
-    rows = run(
-        trial, Store(Path(root)), device=device_of(shares), checkpoint_seconds=shares.checkpoint_seconds
+    pack = Pack(
+        [Trial.from_config(trial) for trial in config["trials"]],
+        Store(Path(root)),
+        device=device_of(shares),
+        side_by_side=side_by_side(shares),
+        checkpoint_seconds=shares.checkpoint_seconds,
+        last_attempt=last_attempt,
     )
-    for step, terms in rows:
-        if time.monotonic() - reported >= REPORT_SECONDS:
-            tune.report({"step": step, "distortion": terms["distortion"], "rate": terms["rate"]})
+    rows: dict[str, Event] = {}  # the last one of each trial
+    reported = 0.0
+    for events in pack.rounds():
+        rows |= {event.key: event for event in events if event.kind == "row"}
+        others = [event for event in events if event.kind != "row"]
+        if others or time.monotonic() - reported >= REPORT_SECONDS:
+            tune.report({"events": [*rows.values(), *others]})
+            rows = {}
             reported = time.monotonic()
-    tune.report({"step": trial.training.steps})
+    tune.report({"events": list(rows.values())})

@@ -26,10 +26,11 @@ import metrics
 from pipeline import evaluate, pictures, scores, scoring
 from pipeline.encoding import encode
 from pipeline.errors import UserError
+from pipeline.pack import train
 from pipeline.params import Params, load
 from pipeline.scoring import Data, score
 from pipeline.store import Store
-from pipeline.trial import Trial, expand, images_of, load_model, run
+from pipeline.trial import Trial, expand, images_of, load_model
 from vaecore import families
 from vaecore.images import Images
 
@@ -275,7 +276,7 @@ def study(digits_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     configure(FEW)
     params = load()
     for trial in trials_of(params, digits_store):
-        list(run(trial, digits_store))
+        list(train([trial], digits_store))
     return digits_store
 
 

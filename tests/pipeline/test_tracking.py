@@ -24,9 +24,11 @@ from sklearn.datasets import load_digits
 
 from pipeline import run_record, tracking, tracking_address
 from pipeline.errors import UserError
+from pipeline.pack import train
+from pipeline.run import record_failure
 from pipeline.store import Store
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, images_of, load_model, record_failure, run
+from pipeline.trial import Trial, images_of, load_model
 from vaecore.training import Settings
 
 SCHEDULE = {"schedule": "linear", "from": 0.0, "to": 10.0, "steps": 20.0}
@@ -45,7 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         meta={"shape": [1, 8, 8], "storage": "uint8", "source": "scikit-learn"},
     )
     for trial in trials_of(store):
-        list(run(trial, store))
+        list(train([trial], store))
     return store
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load, load_file
 
+from pipeline.pack import train
 from pipeline.params import Params
 from pipeline.store import Store
-from pipeline.trial import Trial, expand, load_model, run
+from pipeline.trial import Trial, expand, load_model
 from vaecore import families
 from vaecore.training import Settings
 
@@ -36,7 +37,8 @@ def make_trial(store: Store, family: str = "beta_vae", **changes) -> Trial:
 
 
 def finish(trial: Trial, store: Store, **options) -> list[int]:
-    return [step for step, _ in run(trial, store, **options)]
+    events = [event for events in train([trial], store, **options) for event in events]
+    return [event.content["step"] for event in events if event.kind == "row"]
 
 
 def test_the_key_changes_with_every_part_of_the_identity(digits_store: Store):
@@ -92,8 +94,8 @@ def test_an_interrupted_trial_ends_with_the_same_weights_and_history(digits_stor
     weights, history = load_file(folder / "model.safetensors"), pd.read_parquet(folder / "history.parquet")
     (folder / "result.json").unlink()
 
-    running = run(whole, digits_store, checkpoint_seconds=0)
-    for _ in range(stop_after):
+    running = train([whole], digits_store, checkpoint_seconds=0)
+    for _ in range(1 + stop_after):  # that it started, and rows
         next(running)
     running.close()  # killed between two rows
     assert (folder / "checkpoint.pt").exists()
@@ -160,7 +162,7 @@ def test_an_untrained_baseline_is_the_initialised_model(digits_store: Store):
 def test_a_failure_is_noted_and_forgotten_on_success(digits_store: Store, monkeypatch: pytest.MonkeyPatch):
     trial = make_trial(digits_store)
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.trial.train", lambda training: (_ for _ in ()).throw(MemoryError("no room")))
+        patch.setattr("pipeline.pack.advance", lambda trainings: [MemoryError("no room") for _ in trainings])
         for attempt in (1, 2):
             with pytest.raises(MemoryError):
                 finish(trial, digits_store)
