@@ -36,7 +36,7 @@ from benchmarks.contestants import Layout, Spec
 from benchmarks.measure import Entry, rounds
 from benchmarks.staff import Staff
 
-__all__ = ["layouts", "main", "measure_family"]
+__all__ = ["grow", "layouts", "main", "measure_family"]
 
 RISE = 1.05
 """What a doubling of the pack must gain for the next one to be tried."""
@@ -65,7 +65,8 @@ def measure_family(
     device, packs = settings.device, settings.packs
     spread = settings.layouts
     some = [spread[0], *({spread[-1]} - {spread[0]})]  # for peers: one process, and the most
-    base = Spec(contestant="", family=family, device=device, precision="float32", chunk=PEERS_CHUNK[device])
+    chunk = min(PEERS_CHUNK[device], settings.chunk)
+    base = Spec(contestant="", family=family, device=device, precision="float32", chunk=chunk)
     peers = [("pythae", "float32"), ("plain", "float32"), ("plain", "bfloat16")]
     peers = [peer for peer in peers if peer[0] in settings.contestants]
     staff = Staff(device, folder)
@@ -94,15 +95,13 @@ def measure_family(
         for entry in entries:
             entry.prepare(staff.take(entry.layout))
         if "ours" in settings.contestants:
-            ours = replace(
-                base, contestant="ours", precision=settings.precision, chunk=settings.chunk or base.chunk
-            )
+            ours = replace(base, contestant="ours", precision=settings.precision, chunk=settings.chunk)
             best = 1
             for layout in spread:
                 tried = packs
                 if device == "cuda" and layout.processes > 1:
                     tried = sorted({packs[0], max(packs[0], best // layout.processes)})
-                grown = _grow(ours, layout, tried, staff, settings.seconds / 2)
+                grown = grow(ours, layout, tried, staff, settings.seconds / 2)
                 best = max([entry.spec.pack for entry in grown if not entry.failed], default=best)
                 entries += grown
         staff.dismiss()
@@ -133,11 +132,12 @@ def _better_loaders(entries: Sequence[Entry], peers: Sequence[tuple[str, str]]) 
             if (entry.spec.contestant, entry.spec.precision) == (contestant, precision)
             and entry.layout.processes == 1
         ]
-        chosen[contestant, precision] = max(rivals, key=lambda entry: entry.rate or 0.0).spec.loaders
+        if rivals:
+            chosen[contestant, precision] = max(rivals, key=lambda entry: entry.rate or 0.0).spec.loaders
     return chosen
 
 
-def _grow(spec: Spec, layout: Layout, packs: Sequence[int], staff: Staff, seconds: float) -> list[Entry]:
+def grow(spec: Spec, layout: Layout, packs: Sequence[int], staff: Staff, seconds: float) -> list[Entry]:
     """Entries of growing packs, up to the first that gains too little or does not fit."""
     grown: list[Entry] = []
     best = 0.0
@@ -161,7 +161,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="measurements of each contestant")
     parser.add_argument("--packs", type=int, nargs="+", help="models side by side in a process, rising")
     parser.add_argument("--processes", type=int, nargs="+", help="processes side by side, rising")
-    parser.add_argument("--chunk", type=int, help="steps per recorded row of ours")
+    parser.add_argument("--chunk", type=int, help="steps between two looks at the clock; ours records a row")
     parser.add_argument("--images", type=int, help="of dSprites, evenly spaced")
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="ours")
     parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")

@@ -48,7 +48,7 @@ def main(
     while True:
         try:
             question, argument = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
         try:
             if question == "prepare":
