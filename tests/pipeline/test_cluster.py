@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.cluster import _check_resources, connect, device_of, threads_of
+from pipeline.cluster import _check_resources, _slots, connect, device_of, side_by_side, threads_of
 from pipeline.errors import UserError
 from pipeline.params import Scheduling
 
@@ -48,3 +48,33 @@ def test_shares():
     assert device_of(Scheduling()) == "cpu"
     assert device_of(Scheduling(gpu=0.25)) == "cuda"
     assert [threads_of(Scheduling(cpu=cpu)) for cpu in (0.5, 1, 2)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "slots"),
+    [
+        (1, 0, 74),
+        (2, 0, 37),
+        (0.1, 0, 740),
+        (8, 0, 9),
+        (1, 1, 9),
+        (1, 0.25, 36),
+        (4, 0.5, 18),
+        (1, 3, 2),
+        (100, 0, 1),
+    ],
+)
+def test_room_for_workers_is_what_each_node_has_room_for(cpu: float, gpu: float, slots: int):
+    nodes = [
+        node(CPU=2.0),
+        node(CPU=8.0, GPU=1.0),
+        node(CPU=64.0, GPU=8.0),
+        {**node(CPU=64.0), "Alive": False},
+    ]
+    assert _slots(Scheduling(cpu=cpu, gpu=gpu), nodes) == slots
+
+
+def test_side_by_side():
+    assert side_by_side(Scheduling()) == 1
+    assert side_by_side(Scheduling(gpu=1)) is None  # to be found out
+    assert [side_by_side(Scheduling(gpu=gpu, pack=6)) for gpu in (0, 0.5)] == [6, 6]

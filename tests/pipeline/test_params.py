@@ -97,6 +97,10 @@ MISTAKES = {
     ),
     "negative cpu": ("scheduling.cpu", -1, ["scheduling.cpu", "-1"]),
     "one and a half cores": ("scheduling.cpu", 1.5, ["scheduling.cpu", "whole", "1.5"]),
+    "no trial in a pack": ("scheduling.pack", 0, ["scheduling.pack", "auto", "≥ 1", "got 0"]),
+    "half a trial": ("scheduling.pack", 2.5, ["scheduling.pack", "whole number", "got 2.5"]),
+    "a word for a pack": ("scheduling.pack", "all", ["scheduling.pack", "auto", "got 'all'"]),
+    "yes to a pack": ("scheduling.pack", True, ["scheduling.pack", "got True"]),
     "an array as a metric's setting": (
         "evaluation.metrics",
         {"logistic_accuracy": {"test": 1}},
@@ -154,3 +158,8 @@ def test_an_override_changes_its_data_set_only(tmp_path: Path):
     assert (params.model_of("digits").latents, params.model_of("dsprites").latents) == (7, 4)
     assert (params.training_of("digits").steps, params.training_of("dsprites").steps) == (3, 10)
     assert params.model_of("digits").network == GOOD["model"]["network"]
+
+
+def test_how_trials_are_packed_is_no_part_of_what_they_are(tmp_path: Path):
+    assert checked(GOOD, tmp_path).scheduling.pack == "auto"
+    assert checked(changed("scheduling.pack", 3), tmp_path).scheduling.pack == 3

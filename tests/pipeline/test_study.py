@@ -44,7 +44,12 @@ PARAMS: dict[str, Any] = {
     "tracking": {"uri": "sqlite:///mlflow.db"},
 }
 
-FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml; ONCE: one time only."""
+FRAGILE = '''"""A family of the user's own, that fails while a file named BROKEN lies beside params.yaml; ONCE: one time only.
+
+KILL: its process is killed, once.
+"""
+import os
+import signal
 from pathlib import Path
 
 from vaecore.families import Family
@@ -56,6 +61,9 @@ class Fragile(Family):
         if (root / "ONCE").exists() and list(root.glob("runs/*/*/checkpoint.pt")):
             (root / "ONCE").unlink()
             raise RuntimeError("broken once")
+        if (root / "KILL").exists() and len(list(root.glob("runs/*/*/checkpoint.pt"))) >= 2:
+            (root / "KILL").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
         if (root / "BROKEN").exists():
             raise RuntimeError("broken on purpose")
         _, _, terms = self.autoencoder(x, noise["posterior"])
@@ -190,12 +198,23 @@ def test_a_data_set_that_does_not_exist(clone: Clone):
 
 
 @pytest.mark.timeout(600)
-def test_two_clones_give_the_same_scores(tmp_path: Path):
+def test_two_clones_give_the_same_scores_however_trials_are_packed(tmp_path: Path):
     clones = []
-    for name in ("one", "two"):
+    for name, scheduling in {"one": {}, "two": {"pack": 3, "cpu": os.cpu_count()}}.items():
         (tmp_path / name).mkdir()
         clones.append(Clone(tmp_path / name))
-        clones[-1].repro()
+        clones[-1].params["seeds"] = [0, 1, 2]
+        clones[-1].params["scheduling"] |= scheduling
+        output = clones[-1].repro()
+        assert ("2 packs of up to 3 trials" in output) == (name == "two")
+        assert all(f"{number}/6 finished: digits " in output for number in range(1, 7))  # each when it ends
+    assert {result["together"] for result in clones[0].results().values()} == {1}
+    assert {result["together"] for result in clones[1].results().values()} == {3}
+    for clone in clones:
+        _, runs = clone.runs()
+        assert set(runs) == set(clone.results())
+        assert {run.info.status for run in runs.values()} == {"FINISHED"}
+        assert all("training/loss" in run.data.metrics for run in runs.values())
     for name in ("scores.csv", "metrics.json", "rate_distortion.csv", "learning_curves.csv"):
         one, two = ((clone.folder / "reports" / name).read_bytes() for clone in clones)
         assert one == two, name
@@ -213,6 +232,25 @@ def test_a_trial_that_fails_is_tried_again_from_its_checkpoint(clone: Clone):
     (result,) = clone.results().values()
     assert result["status"] == "finished"
     assert result["interruptions"] == 1
+
+
+@pytest.mark.timeout(600)
+def test_a_pack_whose_worker_is_killed_goes_on_in_smaller_packs(clone: Clone):
+    (clone.folder / "vaecore" / "families" / "fragile.py").write_text(FRAGILE)
+    (clone.folder / "KILL").write_text("")
+    clone.params["families"] = {"fragile": {}}
+    clone.params["seeds"] = [0, 1, 2, 3]
+    clone.params["training"]["steps"] = 500
+    clone.params["scheduling"] |= {"retries": 1, "checkpoint_seconds": 0.01, "pack": 4, "cpu": os.cpu_count()}
+    output = clone.repro("tune")
+    # The worker dies when a second one has its first row: two trained, two had not begun.
+    assert output.count("trying again: digits fragile seed=") == 2
+    assert "digits: at most 1 of a pack of 4 train side by side: the device failed with more" in output
+    results = clone.results().values()
+    assert [result["status"] for result in results] == ["finished"] * 4
+    assert sorted(result["interruptions"] for result in results) == [0, 0, 1, 1]
+    assert sorted(result["together"] for result in results) == [1, 1, 1, 1]
+    assert not list(clone.folder.glob("runs/*/*/failure.json"))
 
 
 @pytest.mark.timeout(600)
