@@ -23,6 +23,7 @@ ONLY_IN = {
 }
 EXTRA = {  # what a file may import beyond its layer
     "benchmarks/contestants/pythae.py": {"pythae"},
+    "benchmarks/parity_figure.py": {"matplotlib"},
 }
 FILES = [
     path
