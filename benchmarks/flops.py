@@ -7,6 +7,7 @@ pass, once for the gradient of its input, once for that of its weights. Not coun
     decoder    all three
     critic     the total correlation of B codes: forward and input, the weights held;
                the critic's own objective on 2 B codes: forward and weights; input but for the first layer
+               in one pass (``vaecore.critics``): forward, weights and input of 2 B codes, of the first layer's input B
 """
 
 from __future__ import annotations
@@ -19,15 +20,22 @@ __all__ = ["step"]
 
 
 def step(
-    family: str, batch_size: int, latents: int = 10, image_shape: tuple[int, int, int] = (1, 64, 64)
+    family: str,
+    batch_size: int,
+    latents: int = 10,
+    image_shape: tuple[int, int, int] = (1, 64, 64),
+    *,
+    one_pass: bool = False,
 ) -> float:
-    """Operations of one step on ``batch_size`` images with the network "conv"."""
+    """Operations of one step on ``batch_size`` images with the network "conv"; ``one_pass``: of the critic, as ours does."""
     down = _layers(reference.encoder("conv", image_shape, latents), image_shape[1])
     up = _layers(reference.decoder("conv", image_shape, latents), image_shape[1] // 16)
     products = sum(3 * m for m in down) - down[0] + sum(3 * m for m in up)
     if family == "factor_vae":
         critic = _layers(reference.critic(latents), 1)
-        products += 2 * sum(critic) + 2 * (3 * sum(critic) - critic[0])
+        products += (
+            6 * sum(critic) - critic[0] if one_pass else 2 * sum(critic) + 2 * (3 * sum(critic) - critic[0])
+        )
     return 2.0 * batch_size * products
 
 

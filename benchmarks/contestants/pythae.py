@@ -8,7 +8,9 @@ that loader at a time. Nothing is printed or saved meanwhile.
     beta_tc_vae    BetaTCVAE, use_mss                   BaseTrainer
     factor_vae     FactorVAE, our critic's layers       AdversarialTrainer
 
-In pythae's favour: its FactorVAE encodes all images of a batch but decodes only half of them, and all of them are counted here.
+Its FactorVAE splits what it reads: one half trains encoder and decoder, the other half is encoded for the critic's second batch alone (as
+in the paper; the 12,600-model study, and ours, give both players one batch). So that its batch is of 64 images too, it reads 128 a step; the
+64 that are trained on count.
 Mixed precision (``amp``) does not exist for this comparison: its trainers switch it off for Bernoulli pixels ("bce"), and its
 adversarial trainer never uses it. So pythae computes in float32, with whatever PyTorch's defaults allow on a device.
 """
@@ -110,7 +112,7 @@ class Pythae:
         self.folder = tempfile.TemporaryDirectory()
         common = {
             "output_dir": self.folder.name,
-            "per_device_train_batch_size": study_model.BATCH_SIZE,
+            "per_device_train_batch_size": study_model.BATCH_SIZE * (2 if spec.family == "factor_vae" else 1),
             "train_dataloader_num_workers": spec.loaders,
             "no_cuda": spec.device != "cuda",
         }

@@ -8,6 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import flops, study_model
 from benchmarks.reference import Loop, Model
+from vaecore.critics import log_ratios
+from vaecore.networks import critic
 
 B = 4
 
@@ -22,6 +24,17 @@ def test_count_is_what_pytorch_counts(family: str, side: int):
     with FlopCounterMode(display=False) as counter:
         loop.step(torch.rand(B, *shape), noise, hyper)
     assert flops.step(family, B, 10, shape) == counter.get_total_flops()
+
+
+def test_one_pass_of_the_critic_is_what_ours_does():
+    network = critic(10)
+    z, permuted = torch.randn(2, B, 10).unbind()
+    with FlopCounterMode(display=False) as counter:
+        for_codes, for_critic = log_ratios(network, z.requires_grad_(), permuted)
+        (for_codes.sum() + for_critic.sum()).backward()
+    without = flops.step("vae", B)
+    assert flops.step("factor_vae", B, one_pass=True) - without == counter.get_total_flops()
+    assert flops.step("factor_vae", B) - without > counter.get_total_flops()
 
 
 def test_a_study_model_s_step_is_about_a_hundred_million_operations_per_image():
