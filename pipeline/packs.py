@@ -49,7 +49,8 @@ def packs(
     for trial in trials:
         limit = smaller(failures.get(trial.key))
         alike = [] if on_gpu else [trial.family, trial.network, trial.latents, trial.likelihood]
-        group = json.dumps([trial.dataset, *alike, limit], sort_keys=True)
+        # baselines, which end as they start, would leave a pack of n with fewer that train
+        group = json.dumps([trial.dataset, trial.untrained, *alike, limit], sort_keys=True)
         groups.setdefault(group, []).append(trial)
         limits[group] = limit
     packed = []

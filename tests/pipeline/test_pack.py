@@ -347,14 +347,14 @@ def test_a_trial_out_of_attempts_is_left_alone(digits_store: Store):
 def test_what_does_not_fit_into_memory_waits(digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch):
     trials = [make_trial(digits_store, seed=seed, steps=40 + 10 * seed) for seed in range(5)]
     pack = Pack(trials, digits_store, side_by_side=5)
-    # A trial takes 3 GB of 10, and another one needs 1.25 times that.
+    # A trial takes 3 GB of 12.5; when three have, 3.5 are left, and another one needs 1.25 times 3.
     monkeypatch.setattr(
         "pipeline.pack.free_memory",
-        lambda device: int(10e9 - 3e9 * sum(run.training is not None for run in pack.live)),
+        lambda device: int(12.5e9 - 3e9 * sum(run.training is not None for run in pack.live)),
     )
     events = [event for some in pack.rounds() for event in some]
     said = [event.content["text"] for event in events if event.kind == "line"]
-    assert said == ["digits: 3 of a pack of 5 fit into 10.0 GB of free memory; the others train after them"]
+    assert said == ["digits: 3 of a pack of 5 fit into 12.5 GB of free memory; the others train after them"]
     order = [(event.kind, event.key) for event in events if event.kind in ("started", "ended")]
     assert order[:4] == [("started", trial.key) for trial in trials[:3]] + [("ended", trials[0].key)]
     assert order[4] == ("started", trials[3].key)  # as soon as one had ended

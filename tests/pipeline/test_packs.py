@@ -80,6 +80,13 @@ def test_a_number_of_trials_on_a_cpu_are_of_one_shape():
     assert packed(others, slots=1, pack=4) == [[trial] for trial in others]
 
 
+@pytest.mark.parametrize("gpu", [0, 1])
+def test_baselines_do_not_take_the_place_of_trials_that_train(gpu: float):
+    trials = [make_trial("digits", "vae", seed, steps) for steps in (100, 0) for seed in range(4)]
+    found = packed(trials, gpu=gpu, pack=4)
+    assert [{trial.untrained for trial in pack} for pack in found] == [{False}, {True}]
+
+
 def test_auto_on_a_gpu_gives_every_worker_a_queue_with_its_share_of_each_family():
     found = packed(STUDY, slots=2, gpu=1)
     assert [len(pack) for pack in found] == [15, 15, 15, 15]
