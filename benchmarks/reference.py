@@ -23,6 +23,7 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 __all__ = ["Loop", "Model", "critic", "decoder", "encoder", "objectives", "plain_state"]
@@ -126,10 +127,9 @@ def objectives(
         return {"loss": loss, **terms, "total_correlation": correlation}
     if family == "factor_vae":
         assert model.critic is not None
-        model.critic.requires_grad_(False)
-        verdict = model.critic(z).float()
+        held = {name: weight.detach() for name, weight in model.critic.named_parameters()}
+        verdict = functional_call(model.critic, held, (z,)).float()
         correlation = (verdict[:, 0] - verdict[:, 1]).mean()
-        model.critic.requires_grad_(True)
         codes = z.detach()
         shuffled = codes.gather(0, noise["permutation"].argsort(0))
         joint = torch.zeros(len(z), dtype=torch.int64, device=z.device)

@@ -58,10 +58,16 @@ def write(n: int, folder: Path) -> None:
     pixels.flush()
 
 
-def packed(folder: Path) -> Images:
-    """The images as ours stores them."""
-    rows = torch.from_numpy(np.load(folder / "packed.npy"))
-    return Images(rows, (1, sprites.SIZE, sprites.SIZE))
+def packed(folder: Path, side: int = sprites.SIZE) -> Images:
+    """The images as ours stores them; for a smaller ``side``, every (64 / side)th pixel as uint8."""
+    rows = np.load(folder / "packed.npy")
+    if side == sprites.SIZE:
+        return Images(torch.from_numpy(rows), (1, side, side))
+    if sprites.SIZE % side:
+        raise ValueError(f"images are thinned from 64×64 to a side that divides 64, got {side}")
+    every = sprites.SIZE // side
+    pixels = np.unpackbits(rows, axis=1).reshape(-1, 1, sprites.SIZE, sprites.SIZE)[:, :, ::every, ::every]
+    return Images(torch.from_numpy(255 * pixels), (1, side, side))
 
 
 def floats(folder: Path) -> Tensor:

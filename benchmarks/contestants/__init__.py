@@ -3,6 +3,7 @@
     ours      vaecore.packing.advance over ``pack`` trainings that share one copy of bit-packed images
     pythae    the training loop of the library pythae with the same network, where it is installed
     plain     a PyTorch script: plain modules, DataLoader, autograd, Adam
+    stacked   plain modules, the weights of ``pack`` models stacked and the step vectorised over them (torch.func)
     matrix    large matrix products: the rate that the device reaches when nothing is in the way
 
 A contestant runs in a process of its own (``benchmarks.worker``), or in several at once.
@@ -48,6 +49,9 @@ class Spec:
     """Models trained side by side in each process."""
     loaders: int = 0
     """DataLoader worker processes."""
+    network: str = "conv"
+    side: int = 64
+    """Of the images, in pixels."""
     seed: int = 0
 
 

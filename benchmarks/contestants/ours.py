@@ -19,7 +19,7 @@ ENDLESS = 1_000_000_000
 
 class Ours:
     def __init__(self, spec: Spec, folder: Path) -> None:
-        self.images = sprites.packed(folder).to(spec.device)
+        self.images = sprites.packed(folder, spec.side).to(spec.device)
         settings = Settings(
             steps=ENDLESS,
             batch_size=study_model.BATCH_SIZE,
@@ -29,7 +29,13 @@ class Ours:
         )
         self.trainings = [
             Training(
-                study_model.build(spec.family, len(self.images), seed),
+                study_model.build(
+                    spec.family,
+                    len(self.images),
+                    seed,
+                    image_shape=self.images.shape,
+                    network=spec.network,
+                ),
                 self.images,
                 settings,
                 study_model.FAMILIES[spec.family],
