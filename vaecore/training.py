@@ -30,7 +30,7 @@ from vaecore.capture import Replayed
 from vaecore.families import Family
 from vaecore.hyperparameters import Hyperparameter, check_all
 from vaecore.images import Images
-from vaecore.memory import keep_freed_memory
+from vaecore.memory import device_failure, keep_freed_memory
 from vaecore.precision import Precision, check_precision, resolve_precision
 from vaecore.schedules import schedule
 
@@ -131,15 +131,13 @@ class Training:
         # what a step reads and writes beside weights, moments and images, at addresses that stay
         rows = min(settings.record_every, max(settings.steps, 1))
         self._counter = torch.zeros(1, dtype=torch.int64, device=self.device)  # updates since the row before
-        self._scheduled = torch.zeros(
-            rows, len(self.schedules) + 1, device=self.device
-        )  # last: learning rate
+        # the last column is the learning rate
+        self._scheduled = torch.zeros(rows, len(self.schedules) + 1, device=self.device)
         self._learning_rate = torch.zeros((), device=self.device)
         self._losses = torch.zeros(rows, device=self.device)
         self._names: list[str] = []
-        self._sums: Tensor | None = (
-            None  # [B, columns], float64: the reduction over the batch waits for the row
-        )
+        # [B, columns], float64: the reduction over the batch waits for the row
+        self._sums: Tensor | None = None
         self._replayed = Replayed(self.generator) if on_gpu else None
         # by position: loading a state puts new dictionaries in the place of the optimizer's groups
         self._own_rate = ["lr" in group for group in family.parameter_groups()]
@@ -176,6 +174,8 @@ class Training:
                 for name in ("exp_avg", "exp_avg_sq"):
                     moments[name] = torch.empty_like(weight).copy_(moments[name])
         except RuntimeError as error:
+            if device_failure(error):
+                raise
             raise ValueError(f"a training state does not fit this family and network: {error}") from None
         self._place_learning_rate()
         self.generator.set_state(state["generator"].cpu())
