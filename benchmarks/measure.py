@@ -34,6 +34,7 @@ class Group:
         self.barrier = context.Barrier(layout.processes)  # kept: its semaphores live as long as it does here
         self.layout = layout
         self.finished = context.Value("i", 0)
+        self.failure = ""
         self.connections = []
         self.processes = []
         for _ in range(layout.processes):
@@ -47,10 +48,16 @@ class Group:
             self.processes.append(process)
 
     def ready(self) -> None:
-        self._answers()
+        """Wait until all have started; if one has not, whatever is asked of the group fails with the reason."""
+        try:
+            self._answers()
+        except Failed as failure:
+            self.failure = str(failure)
 
     def ask(self, question: str, arguments: Sequence[Any]) -> list[dict[str, Any]]:
         """Every worker's answer to ``question`` about its argument. Raises Failed."""
+        if self.failure:
+            raise Failed(self.failure)
         self.finished.value = 0
         for connection, argument in zip(self.connections, arguments, strict=True):
             try:

@@ -19,8 +19,8 @@ __all__ = ["NOTES", "family_table", "heading", "rows", "write"]
 NOTES = """\
 Rates are sums over all models that train at the same time. × pythae: to the best of its rows; (1): to its row of one process.
 pythae: the same layers, critic included; float32, since its mixed precision is off for Bernoulli pixels. Its FactorVAE trains on half of
-what it reads, so it reads 128 images a step, and the 64 that it trains on are counted. plain: DataLoader, autograd, Adam. Memory: of one process, without DataLoader workers;
-a peer's process maps all images as float32."""
+what it reads, so it reads 128 images a step, and the 64 that it trains on are counted. plain: DataLoader, autograd, Adam.
+Memory: of one process, without DataLoader workers; a peer's process maps all images as float32."""
 
 
 def rows(family: str, entries: Sequence[Entry], device: str) -> list[dict[str, Any]]:

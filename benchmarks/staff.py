@@ -18,7 +18,7 @@ class Staff:
         self.waiting: dict[Layout, list[Group]] = defaultdict(list)
 
     def start(self, layouts: Sequence[Layout]) -> None:
-        """Start a group for each of ``layouts``, and wait until all have started. Raises ``measure.Failed``."""
+        """Start a group for each of ``layouts``, and wait until all have started."""
         started = [Group(layout, self.device, self.folder) for layout in layouts]
         for group in started:
             self.waiting[group.layout].append(group)

@@ -27,7 +27,7 @@ from benchmarks.contestants import Contestant, Spec, prepare
 __all__ = ["main"]
 
 WARM_UP_CHUNKS = 2
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds to wait for the others of a group."""
 
 
@@ -83,7 +83,8 @@ def measure(
         steps += spec.chunk
     with finished.get_lock():
         finished.value += 1
-    while finished.value < barrier.parties:
+    limit = time.perf_counter() + PATIENCE  # one of the group may have been killed
+    while finished.value < barrier.parties and not barrier.broken and time.perf_counter() < limit:
         contestant.run(spec.chunk)
     return {"steps": steps, "seconds": elapsed}
 

@@ -15,6 +15,7 @@ from benchmarks import study_model, training
 from benchmarks.contestants import Layout, Spec
 from benchmarks.measure import Entry, Group
 from benchmarks.report import family_table, rows
+from benchmarks.staff import Staff
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--device", "cpu", "--seconds", "0.01", "--rounds", "2", "--images", "130", "--chunk", "1"]
@@ -106,3 +107,13 @@ def test_a_process_that_is_killed_is_a_row_and_not_the_end(images: Path):
     group.processes[0].join()
     assert entry.measure(0.01) is None
     assert "ended" in entry.failed
+
+
+def test_processes_that_do_not_start_are_a_row_and_not_the_end(images: Path):
+    entry = Entry(
+        Spec(contestant="matrix", family="vae", device="cpu", precision="float32", chunk=1), Layout(1, 0)
+    )
+    staff = Staff("cpu", images)
+    entry.prepare(staff.take(entry.layout))  # PyTorch takes no 0 threads
+    assert "ended" in entry.failed
+    staff.dismiss()
