@@ -166,7 +166,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="ours")
     parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
     parser.add_argument(
-        "--quick", action="store_true", help="about a minute: does it run? No figures to keep"
+        "--quick", action="store_true", help="one family, briefly: does it run? No figures to keep"
     )
     settings = parser.parse_args(arguments)
     settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
