@@ -47,7 +47,7 @@ profile: $(VENV)/run
 	python -m benchmarks.step_profile
 
 clean:
-	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info
+	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info benchmarks/scratch benchmarks/traces
 	find reports -type f ! -name .gitignore -delete
 
 $(VENV)/python:
