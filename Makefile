@@ -19,7 +19,7 @@ help:
 	@echo "make ui     MLflow's user interface on this machine, http://localhost:5000"
 	@echo "make test   the whole test suite"
 	@echo "make lint   formatting, lint, types"
-	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (about 20 minutes)"
+	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (18 minutes on two cores)"
 	@echo "make profile  where the time of a training step goes; a trace in benchmarks/traces/"
 	@echo "make clean  remove what was generated: data, runs, scores, reports, MLflow store, .venv"
 

@@ -11,8 +11,11 @@ divergences, losses, weights or Adam's moments, which stay float32 whatever is c
 Measured on one core of an AMD EPYC with AVX-512 BF16 and without AMX, PyTorch 2.13, batches of 64, channels last; time per step in
 float32 and in bfloat16:
 
-    vae, mlp 256-256 at 8×8     1.7 ms    1.8 ms        vae, conv at 32×32    23 ms    20 ms
-    factor_vae, the same        65 ms     38 ms         vae, conv at 64×64    80 ms    56 ms
+    vae, mlp 256-256 at 8×8     1.7 ms    1.9 ms        vae, conv at 32×32            20 ms    16 ms
+    factor_vae, the same        51 ms     31 ms         vae, conv at 64×64            73 ms    44 ms
+                                                        factor_vae, conv at 64×64    122 ms    74 ms
+
+That learning curves are the same within what seeds differ by is shown by ``benchmarks/parity.py``.
 """
 
 from __future__ import annotations
