@@ -20,11 +20,10 @@ def advance(trainings: Sequence[Training]) -> list[Row | Exception]:
     One outcome for each, in their order: the row, or the exception that ended it (``Diverged``, out of memory, ...).
     """
     outcomes: dict[int, Row | Exception] = {}
-    in_turns = [i for i, training in enumerate(trainings) if training.device.type == "cuda"]
-    alone = [i for i in range(len(trainings)) if i not in in_turns]
-    for group in ([i] for i in alone):
+    on_gpu = [i for i, training in enumerate(trainings) if training.device.type == "cuda"]
+    alone = [[i] for i in range(len(trainings)) if i not in on_gpu]
+    for group in (*alone, on_gpu):
         _advance(trainings, group, outcomes)
-    _advance(trainings, in_turns, outcomes)
     return [outcomes[i] for i in range(len(trainings))]
 
 
