@@ -69,9 +69,9 @@ def encode(
         noise = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
-        stored = images.stored[part].to(device)
+        some = images.part(start, start + batch_size).to(device)
         with torch.inference_mode():
-            x = Images(stored, images.shape).batch(torch.arange(len(stored), device=device))  # [B, C, H, W]
+            x = some.batch(torch.arange(len(some), device=device))  # [B, C, H, W]
             posterior = autoencoder.posterior(autoencoder.encoder(x))
             mean, std, rate = posterior.mean, posterior.std, posterior.kl().double().sum(1)
             keep = np.arange(len(x)) if rows is None else np.flatnonzero(rows[part])

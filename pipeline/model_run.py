@@ -61,7 +61,7 @@ def run_model(
     torch.set_num_threads(threads_of(shares))
     store, trial = Store(Path(root)), Trial.from_config(config)
     ready = store.read_ready(trial.dataset)
-    family, images, rows = load_model(trial, ready, store), images_of(ready), ready.held_out
+    family, images, rows = load_model(trial, ready, store), images_of(ready), ready.test
     drawn = pictures.draw(family, images, rows) if draw else {}
     metrics = {name: BatchByBatch(name, settings, takes) for name, (settings, takes) in of_images.items()}
     found: dict[str, np.ndarray] = {}

@@ -19,7 +19,7 @@ from pipeline import metric_settings
 from pipeline.errors import UserError
 from pipeline.folders import member, members
 
-__all__ = ["Evaluation", "Model", "Params", "Scheduling", "Tracking", "hyper_points", "load"]
+__all__ = ["Evaluation", "Model", "Params", "Scheduling", "Tracking", "hyper_points", "load", "of_the_data"]
 
 FILE = "params.yaml"
 
@@ -37,8 +37,25 @@ class Model(Strict):
     """conv, burgess, or {name: mlp, hidden: [256, 256]}."""
     latents: Annotated[int, Field(ge=1, le=4096)] = 10
     """Number of latent variables, L."""
-    likelihood: str | dict[str, Any] = "bernoulli"
-    """bernoulli, or {name: gaussian, sigma: 0.1 | learned}."""
+    likelihood: str | dict[str, Any] | list[str | dict[str, Any]] = "bernoulli"
+    """bernoulli, or {name: gaussian, sigma: 0.1 | learned | data}; data is the data set's own noise, where it is known. A list is
+    a grid."""
+
+    @property
+    def likelihoods(self) -> list[Any]:
+        """The values of the grid."""
+        return self.likelihood if isinstance(self.likelihood, list) else [self.likelihood]
+
+    @field_validator("likelihood")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            canonical = [_canonical(each) for each in value]
+            if not value:
+                raise ValueError("the grid is empty; name at least one likelihood")
+            if any(each in canonical[:place] for place, each in enumerate(canonical)):
+                raise ValueError("each likelihood once")
+        return value
 
 
 class Override(Strict):
@@ -189,18 +206,32 @@ def check_training(params: Params) -> None:
         params.training_of(name)
         model = params.model_of(name)
         overridden = params.overrides.get(name, Override()).model
-        checks = {
-            "network": lambda network: networks.encoder(network, (1, 32, 32), 1),
-            "likelihood": likelihoods.likelihood,
-        }
-        for key, check in checks.items():
-            try:
-                check(getattr(model, key))
-            except ValueError as error:
-                where = f"overrides.{name}.model" if key in overridden else "model"
-                raise UserError(f"{FILE}: {where}.{key}: {error}") from None
+        key = "network"
+        try:
+            networks.encoder(model.network, (1, 32, 32), 1)
+            key = "likelihood"
+            for likelihood in model.likelihoods:
+                likelihoods.likelihood(of_the_data(likelihood, 1.0))
+        except ValueError as error:
+            where = f"overrides.{name}.model" if key in overridden else "model"
+            raise UserError(f"{FILE}: {where}.{key}: {error}") from None
     for family, grid in params.families.items():
         hyper_points(family, grid or {})
+
+
+def of_the_data(likelihood: Any, noise_sigma: float | None) -> Any:
+    """A likelihood with the data set's noise in the place of ``sigma: data``.
+
+    Raises:
+        ValueError: the noise is not known.
+    """
+    if not isinstance(likelihood, Mapping) or likelihood.get("sigma") != "data":
+        return likelihood
+    if noise_sigma is None:
+        raise ValueError(
+            "'sigma: data' is the data set's own noise, which is not known here: give a number, or learned"
+        )
+    return {**likelihood, "sigma": noise_sigma}
 
 
 def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,23 +1,35 @@
 """Stage ``preprocess@D``: the raw files of data set D as arrays, in ``data/ready/D``.
 
-python -m pipeline.preprocess D
+    python -m pipeline.preprocess D
+
+Images go through in blocks, so that the memory it takes does not grow with the data set.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.dataset import CommonOptions, Prepared
 from pipeline.errors import UserError, user_errors
 from pipeline.fetch import of_the_study
 from pipeline.folders import member
-from pipeline.holdout import hold_out
+from pipeline.holdout import combined, parts
 from pipeline.params import load
 from pipeline.store import Store
 
-__all__ = ["main"]
+__all__ = ["main", "prepare"]
+
+SPARE = 64 << 20
+"""Bytes that must be free beyond those of the images."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,30 +40,95 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = parser.parse_args(arguments).dataset
     params, store = load(), Store(Path.cwd())
     of_the_study(params, name)
-    options = params.dataset_options(name)
     started = time.monotonic()
-    prepared = member("pipeline.datasets", name, key="datasets").prepare(options, store.raw(name))
-    try:
-        test = hold_out(len(prepared.images), options.test_fraction, options.split_seed, prepared.labels)
-    except ValueError as error:
-        raise UserError(f"params.yaml: datasets.{name}.test_fraction: {error}.") from None
-    store.write_ready(
+    meta = prepare(name, params.dataset_options(name), store)
+    counts = meta["parts"]
+    held_out = "".join(f", {counts[part]:,} {words}" for part, words in
+                       (("test", "held out for the test"), ("validation", "for validation")) if counts[part])  # fmt: skip
+    size = (store.ready(name) / "images.npy").stat().st_size
+    print(
+        f"preprocess: {name}: {meta['n']:,} images of {'×'.join(map(str, meta['shape']))}{held_out}, "
+        f"{size / 1e6:,.1f} MB ({meta['storage']}), in {time.monotonic() - started:.1f} s"
+    )
+
+
+def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
+    """Prepare a data set that has been fetched; returns its meta data.
+
+    Raises:
+        UserError: what was fetched is not what it should be, there is no room, or a part would be empty. Nothing is kept then.
+    """
+    module = member("pipeline.datasets", name, key=f"datasets.{name}")
+    prepared: Prepared = module.prepare(options, store.raw(name))
+    split = split_of(prepared, options, f"params.yaml: datasets.{name}")
+    folder = store.ready(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = int(np.prod(prepared.stored_shape)) + SPARE, shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder} needs {needed / 1e9:.1f} GB for {name}, and {free / 1e9:.1f} GB are free there. "
+            "Make room, or prepare less of it (image_size, subset)."
+        )
+    counts = np.bincount(np.zeros(prepared.count, np.uint8) if split is None else split, minlength=3)
+    chosen = {"test_fraction", "validation_fraction", "split_seed", "hold_out"}
+    return store.write_ready(
         name,
-        images=prepared.images,
+        images=watched(prepared.blocks, prepared.count, name),
+        shape=prepared.stored_shape,
+        places=prepared.places,
         factors=prepared.factors,
         labels=prepared.labels,
-        test=test,
+        attributes=prepared.attributes,
+        picture=prepared.picture,
+        split=split,
         meta={
-            **prepared.meta(),
-            "test_fraction": options.test_fraction,
-            "split_seed": options.split_seed,
+            **prepared.meta(module.ABOUT),
+            **options.model_dump(include=chosen),
+            "parts": dict(zip(("train", "validation", "test"), counts.tolist(), strict=True)),
         },
     )
-    held_out = "" if test is None else f", {int(test.sum()):,} of them held out"
-    print(
-        f"preprocess: {name}: {len(prepared.images):,} images of {'×'.join(map(str, prepared.shape))}{held_out}, "
-        f"{prepared.images.nbytes / 1e6:,.1f} MB ({prepared.storage}), in {time.monotonic() - started:.1f} s"
-    )
+
+
+def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarray | None:
+    """uint8 [N], the part of each image (``pipeline.holdout``); None where all are trained on.
+
+    Raises:
+        UserError: the options contradict each other or the data set.
+    """
+    test, key = prepared.official_test, "test_fraction"
+    try:
+        if options.hold_out:
+            key = "hold_out"
+            if prepared.factors is None:
+                raise ValueError("this data set has no factors to be combined; use test_fraction")
+            if test is not None:
+                raise ValueError(
+                    "the official test part is taken already; set split to drawn, or leave this out"
+                )
+            test = combined(prepared.factors, prepared.factor_names, prepared.factor_sizes, options.hold_out)
+        elif options.validation_fraction:
+            key = "validation_fraction"
+        return parts(
+            prepared.count,
+            test_fraction=options.test_fraction,
+            validation_fraction=options.validation_fraction,
+            seed=options.split_seed,
+            labels=prepared.labels,
+            test=test,
+        )
+    except ValueError as error:
+        raise UserError(f"{where}.{key}: {error}.") from None
+
+
+def watched(blocks: Iterable[np.ndarray], count: int, name: str) -> Iterator[np.ndarray]:
+    """The blocks, with a bar on a terminal that says how many of ``count`` images have passed."""
+    console = Console(stderr=True)
+    columns = (TextColumn(f"preparing {name}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=count)
+        for block in blocks:
+            yield block
+            progress.advance(task, len(block))
 
 
 if __name__ == "__main__":

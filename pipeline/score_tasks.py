@@ -186,7 +186,7 @@ class _Tasks:
     def _truth(self, dataset: str) -> dict[str, Any]:
         if dataset not in self.truth:
             data = self.ready[dataset]
-            arrays = {name: getattr(data, name) for name in (*sorted(TRUTH), "held_out")}
+            arrays = {name: getattr(data, name) for name in sorted(TRUTH)} | {"held_out": data.test}
             present = {name: array for name, array in arrays.items() if array is not None}
             # Targets are the labels or the factors, held_out is test: each is placed once.
             placed = {key: self.ray.put(array) for key, array in {id(a): a for a in present.values()}.items()}

@@ -1,7 +1,7 @@
 """Paths and file formats: the only module that knows where things lie and how they are written.
 
     data/raw/D/                 what fetch brought
-    data/ready/D/               images.npy, factors.npy, labels.npy, test.npy, meta.json
+    data/ready/D/               images.npy, factors.npy, labels.npy, attributes.npy, picture.npy, split.npy, meta.json
     runs/D/<trial key>/         config.json, trial.log, checkpoint.pt (while training), then
                                 model.safetensors, history.parquet, result.json; or failure.json
     scores/D/<trial key>/       scores.json, reconstructions.png, traversals.png
@@ -17,20 +17,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline import npy
 from pipeline.errors import UserError
+from pipeline.holdout import TEST, TRAIN
 
 __all__ = ["Ready", "Store", "atomic"]
 
-ARRAYS = ("images", "factors", "labels", "test")
+ARRAYS = ("images", "factors", "labels", "attributes", "picture", "split")
 
 
 @contextmanager
@@ -61,14 +64,17 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def content_checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, types, shapes and bytes of arrays: what a data set *is*, whatever wrote it."""
+def content_checksum(folder: Path) -> str:
+    """SHA-256 over names, types, shapes and bytes of a prepared data set's arrays: what it *is*, whatever wrote it."""
     digest = hashlib.sha256()
     for name in ARRAYS:
-        if name in arrays:
-            array = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(array.data)
+        path = folder / f"{name}.npy"
+        if path.exists():
+            with path.open("rb") as file:
+                shape, dtype = npy.header(file)
+            digest.update(f"{name} {dtype.str} {shape}\n".encode())
+            for piece in npy.pieces(path):
+                digest.update(piece)
     return digest.hexdigest()
 
 
@@ -81,8 +87,12 @@ class Ready:
     images: np.ndarray
     factors: np.ndarray | None
     labels: np.ndarray | None
-    test: np.ndarray | None
-    """bool [N]: the rows held out from training; None when all are trained on."""
+    split: np.ndarray | None
+    """uint8 [N]: 0 trained on, 1 validation, 2 test (``pipeline.holdout``); None when all are trained on."""
+    attributes: np.ndarray | None = None
+    """float32 [N, A]"""
+    picture: np.ndarray | None = None
+    """uint8 [3, H', W']"""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -96,12 +106,13 @@ class Ready:
     @property
     def train_rows(self) -> np.ndarray | None:
         """int64 row numbers to train on; None means all."""
-        return None if self.test is None else np.flatnonzero(~self.test)
+        return None if self.split is None else np.flatnonzero(self.split == TRAIN)
 
-    @property
-    def held_out(self) -> np.ndarray | None:
-        """bool [N]; None where no row is."""
-        return self.test if self.test is not None and self.test.any() else None
+    @cached_property
+    def test(self) -> np.ndarray | None:
+        """bool [N]: the rows of the test part; None where there is none."""
+        test = None if self.split is None else self.split == TEST
+        return test if test is not None and test.any() else None
 
     @property
     def targets(self) -> np.ndarray | None:
@@ -137,28 +148,42 @@ class Store:
         self,
         dataset: str,
         *,
-        images: np.ndarray,
+        images: np.ndarray | Iterable[np.ndarray],
+        shape: tuple[int, ...] | None = None,
+        places: np.ndarray | None = None,
         factors: np.ndarray | None = None,
         labels: np.ndarray | None = None,
-        test: np.ndarray | None = None,
+        attributes: np.ndarray | None = None,
+        picture: np.ndarray | None = None,
+        split: np.ndarray | None = None,
         meta: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Write a prepared data set, ``meta.json`` last; returns the meta data with its checksum.
 
-        ``meta`` must hold ``shape`` ([C, H, W]) and ``storage`` ("uint8" for images [N, C, H, W], "bits" for
+        Images are an array, or blocks of one: then ``shape`` says what they make, and ``places`` in which rows they are put
+        (``npy.save``). ``meta`` must hold ``shape`` ([C, H, W]) and ``storage`` ("uint8" for images [N, C, H, W], "bits" for
         bit-packed rows [N, ceil(C*H*W/8)]).
         """
         folder = self.ready(dataset)
         (folder / "meta.json").unlink(missing_ok=True)
-        given = {"images": images, "factors": factors, "labels": labels, "test": test}
-        arrays = {name: array for name, array in given.items() if array is not None}
-        for name in ARRAYS:
-            if name in arrays:
+        blocks, size = ([images], images.shape) if isinstance(images, np.ndarray) else (images, shape)
+        assert size is not None
+        with atomic(folder / "images.npy") as temporary:
+            npy.save(temporary, blocks, size, places)
+        given = {
+            "factors": factors,
+            "labels": labels,
+            "attributes": attributes,
+            "picture": picture,
+            "split": split,
+        }
+        for name, array in given.items():
+            if array is not None:
                 with atomic(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
-                    np.save(file, arrays[name])
+                    np.save(file, array)
             else:
                 (folder / f"{name}.npy").unlink(missing_ok=True)
-        written = {**meta, "name": dataset, "n": len(images), "checksum": content_checksum(arrays)}
+        written = {**meta, "name": dataset, "n": size[0], "checksum": content_checksum(folder)}
         write_json(folder / "meta.json", written)
         return written
 
@@ -185,18 +210,17 @@ class Store:
         if "images" not in arrays:
             raise UserError(f"{folder / 'images.npy'} is missing. {cure}")
         for name, array in arrays.items():
-            if len(array) != meta["n"]:
+            if len(array) != meta["n"] and name != "picture":
                 raise UserError(
                     f"{folder / name}.npy has {len(array)} rows, meta.json says {meta['n']}. {cure}"
                 )
-        if verify and (found := content_checksum(arrays)) != meta["checksum"]:
+        if verify and (found := content_checksum(folder)) != meta["checksum"]:
             raise UserError(
                 f"{folder}: the arrays are not those that were prepared (checksum {found[:12]}..., "
                 f"meta.json says {meta['checksum'][:12]}...). {cure}"
             )
-        return Ready(
-            dataset, meta, arrays["images"], arrays.get("factors"), arrays.get("labels"), arrays.get("test")
-        )
+        others = {name: arrays.get(name) for name in ARRAYS if name != "images"}
+        return Ready(dataset, meta, arrays["images"], **others)
 
     # --- trials ---------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ SYMBOLS = {
     "lambda": "λ",
     "capacity": "C",
     "critic_learning_rate": "critic's α",
+    "sigma": "σ",
 }
 
 
@@ -163,29 +164,49 @@ def read(params: Params, store: Store) -> Study:
 
 def group(trials: Sequence[Trial]) -> list[Setting]:
     """One data set's trials as settings, in the order they come in."""
-    groups: dict[tuple[str, str], list[Trial]] = {}
+    groups: dict[tuple[str, str, str], list[Trial]] = {}
     for trial in trials:
-        hyper = json.dumps(dict(trial.hyper), sort_keys=True)
-        groups.setdefault((BASELINE if trial.untrained else trial.family, hyper), []).append(trial)
+        kind = BASELINE if trial.untrained else trial.family
+        hyper, likelihood = (
+            json.dumps(each, sort_keys=True) for each in (dict(trial.hyper), trial.likelihood)
+        )
+        groups.setdefault((kind, hyper, likelihood), []).append(trial)
+    several = len({likelihood for _, _, likelihood in groups}) > 1
     plain = {key: members[0].name.removesuffix(f" seed={members[0].seed}") for key, members in groups.items()}
+    varying = {key: _varying(members[0], several) for key, members in groups.items()}
     settings = []
-    for (family, hyper), members in groups.items():
-        siblings = [inner[0].hyper for (other, _), inner in groups.items() if other == family]
-        name = plain[family, hyper] if family != BASELINE else BASELINE
-        if list(plain.values()).count(plain[family, hyper]) > 1:
-            name = f"{family} {hyper}"
+    for key, members in groups.items():
+        family, hyper, likelihood = key
+        siblings = [values for (other, *_), values in varying.items() if other == family]
+        name = plain[key]
+        if family == BASELINE:
+            name = f"{BASELINE} {noise_of(members[0])}" if several else BASELINE
+        elif list(plain.values()).count(name) > 1:
+            name = f"{family} {hyper}" + (f" {likelihood}" if several else "")
         settings.append(
             Setting(
                 dataset=members[0].dataset,
                 family=family,
                 name=name,
-                label="" if family == BASELINE else _label(members[0].hyper, siblings),
+                label="" if family == BASELINE and not several else _label(varying[key], siblings),
                 strength=float("nan") if family == BASELINE else strength(members[0]),
                 hyper=hyper,
                 trials=tuple(members),
             )
         )
     return settings
+
+
+def noise_of(trial: Trial) -> Any:
+    """σ of a Gaussian likelihood (a number or "learned"); the name of another."""
+    likelihood = trial.likelihood
+    return likelihood.get("sigma", likelihood["name"]) if isinstance(likelihood, Mapping) else likelihood
+
+
+def _varying(trial: Trial, several: bool) -> dict[str, Any]:
+    """What may set a setting apart: the hyper-parameters, and σ in a study of several likelihoods."""
+    hyper = {} if trial.untrained else dict(trial.hyper)
+    return hyper | ({"sigma": noise_of(trial)} if several else {})
 
 
 def strength(trial: Trial) -> float:

@@ -23,10 +23,11 @@ from safetensors.torch import load_file
 
 from pipeline import provenance
 from pipeline.errors import UserError
-from pipeline.params import Params, hyper_points
+from pipeline.params import Params, hyper_points, of_the_data
 from pipeline.store import Ready, Store
 from vaecore import families
 from vaecore.images import Images
+from vaecore.nuisances import Nuisance
 from vaecore.training import Settings
 
 __all__ = ["Trial", "build", "expand", "has_prior", "images_of", "load_model", "peers_of", "short"]
@@ -62,10 +63,12 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """For people: family, the hyper-parameters that are not the default, seed."""
+        """For people: family, the hyper-parameters that are not the default, a Gaussian's σ, seed."""
         declared = families.family_class(self.family).hyperparameters
         particular = {name: value for name, value in self.hyper.items() if value != declared[name].default}
         values = [f"{name}={short(value)}" for name, value in particular.items()]
+        if isinstance(self.likelihood, Mapping) and "sigma" in self.likelihood:
+            values.append(f"sigma={self.likelihood['sigma']}")
         return " ".join(
             [self.family, *values, *(["untrained"] if self.untrained else []), f"seed={self.seed}"]
         )
@@ -89,7 +92,11 @@ def short(value: Any) -> str:
 
 
 def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
-    """Every trial of a study, once: data sets x families x grid points x seeds, baselines last in each data set."""
+    """Every trial of a study, once: data sets x families x grid points x likelihoods x seeds, baselines last in each data set.
+
+    Raises:
+        UserError: a likelihood is to have the data set's noise, which is not known.
+    """
     trials = []
     for dataset in params.datasets:
         model, settings = params.model_of(dataset), params.training_of(dataset)
@@ -98,6 +105,11 @@ def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
             for family, grid in params.families.items()
             for hyper in hyper_points(family, grid or {})
         ]
+        try:
+            noise = ready[dataset].meta.get("noise_sigma")
+            likelihoods = [of_the_data(likelihood, noise) for likelihood in model.likelihoods]
+        except ValueError as error:
+            raise UserError(f"params.yaml: model.likelihood: {dataset}: {error}.") from None
         if params.untrained:
             points.append(("vae", {}, Settings(**{**asdict(settings), "steps": 0})))
         trials += [
@@ -108,12 +120,13 @@ def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
                 hyper=hyper,
                 network=model.network,
                 latents=model.latents,
-                likelihood=model.likelihood,
+                likelihood=likelihood,
                 training=training,
                 seed=seed,
                 source=provenance.source_digest(f"vaecore.families.{family}", "vaecore.training"),
             )
             for family, hyper, training in points
+            for likelihood in likelihoods
             for seed in params.seeds
         ]
     return list({trial.key: trial for trial in trials}.values())
@@ -137,7 +150,7 @@ def has_prior(trial: Trial) -> bool:
 
 def build(trial: Trial, ready: Ready) -> families.Family:
     """The trial's model with the weights its seed gives."""
-    n = len(ready) if ready.test is None else int((~ready.test).sum())
+    n = len(ready) if ready.train_rows is None else len(ready.train_rows)
     return families.build(
         trial.family,
         image_shape=ready.shape,
@@ -169,4 +182,8 @@ def load_model(trial: Trial, ready: Ready, store: Store) -> families.Family:
 
 def images_of(ready: Ready) -> Images:
     """The data set's images as training and evaluation take them; shares the memory map."""
-    return Images(torch.from_numpy(ready.images), ready.shape)
+    nuisance = None
+    if (name := ready.meta.get("nuisance")) is not None:
+        picture = None if ready.picture is None else torch.from_numpy(ready.picture)
+        nuisance = Nuisance(name, ready.shape[1:], picture)
+    return Images(torch.from_numpy(ready.images), ready.shape, nuisance)

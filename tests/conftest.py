@@ -34,7 +34,7 @@ def digits_store(tmp_path: Path) -> Store:
         "digits",
         images=np.round(digits.images[:300] * 255 / 16).astype(np.uint8)[:, None],
         labels=digits.target[:300].astype(np.int64),
-        test=np.arange(300) % 5 == 0,
+        split=np.where(np.arange(300) % 5 == 0, 2, 0).astype(np.uint8),
         meta={"shape": [1, 8, 8], "storage": "uint8", "licence": "BSD-3-Clause", "citation": "scikit-learn"},
     )
     return store

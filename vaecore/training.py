@@ -189,7 +189,10 @@ class Training:
         B, generator, device = self.settings.batch_size, self.generator, self.device
         rows = len(self.images) if self.index is None else len(self.index)
         chosen = torch.randint(rows, (B,), generator=generator, device=device)
-        x = self.images.batch(chosen if self.index is None else self.index[chosen])
+        salt = None
+        if self.images.nuisance is not None:  # each time an image is drawn it is dressed anew
+            salt = torch.randint(1 << 31, (B,), generator=generator, device=device)
+        x = self.images.batch(chosen if self.index is None else self.index[chosen], salt)
         draws = {"normal": torch.randn, "uniform": torch.rand}
         noise = {
             name: draws[kind](shape, generator=generator, device=device)

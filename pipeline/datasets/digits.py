@@ -18,16 +18,26 @@ from typing import ClassVar
 import numpy as np
 from sklearn.datasets import load_digits
 
-from pipeline.dataset import CommonOptions, Prepared
+from pipeline.dataset import About, CommonOptions, Prepared, fetched
 from pipeline.download import holds
 from pipeline.errors import UserError
 from pipeline.store import atomic
 
-__all__ = ["Options", "fetch", "prepare"]
+__all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
 FILE = "digits.csv"
 CHECKSUM = "sha256:6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 """of the file that :func:`fetch` writes: a line per image, its 64 values and its label."""
+
+ABOUT = About(
+    title="Handwritten digits",
+    what="1,797 handwritten digits, 8×8 pixels, 17 grey levels.",
+    source="https://doi.org/10.24432/C50P49",
+    licence="CC BY 4.0 (as bundled with scikit-learn, BSD-3-Clause)",
+    citation='E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998, '
+    "https://doi.org/10.24432/C50P49",
+    labels=tuple("0123456789"),
+)
 
 
 class Options(CommonOptions):
@@ -64,21 +74,16 @@ def prepare(options: Options, folder: Path) -> Prepared:
     Raises:
         UserError: the raw file is missing or damaged.
     """
-    path = folder / FILE
-    if not holds(path, CHECKSUM):
-        raise UserError(
-            f"{path} is missing, or not what was fetched (its checksum is another). "
-            "Fetch it again: dvc repro --force fetch@digits"
-        )
+    path = fetched(folder, FILE, CHECKSUM)
     table = np.loadtxt(path, dtype=np.int64, delimiter=",")
     values, labels = table[:, :64], table[:, 64]
+    images = ((2 * 255 * values + 16) // 32).astype(np.uint8).reshape(-1, 1, 8, 8)
     return Prepared(
-        images=((2 * 255 * values + 16) // 32).astype(np.uint8).reshape(-1, 1, 8, 8),
+        blocks=[images],
+        count=len(images),
         storage="uint8",
         shape=(1, 8, 8),
         labels=labels,
-        label_names=tuple("0123456789"),
+        label_names=ABOUT.labels,
         source="scikit-learn, sklearn.datasets.load_digits",
-        licence="CC BY 4.0 (as bundled with scikit-learn, BSD-3-Clause)",
-        citation='E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998',
     )

@@ -26,15 +26,15 @@ from typing import Annotated, BinaryIO, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from pipeline import sprites
-from pipeline.dataset import CommonOptions, Prepared
-from pipeline.download import CHECKSUM_PATTERN, download, holds, local_path
+from pipeline import npy, sprites
+from pipeline.dataset import About, CommonOptions, Prepared, fetched
+from pipeline.download import CHECKSUM_PATTERN, RemoteFile, download, local_path
 from pipeline.errors import UserError
 from pipeline.grid import factor_table, rows, select
 from pipeline.shrink import shrink
 from pipeline.store import read_json, write_json
 
-__all__ = ["Options", "fetch", "prepare"]
+__all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
 SIZES = {"shape": 3, "scale": 6, "orientation": 40, "pos_x": 32, "pos_y": 32}
 PERIODS = {"orientation": sprites.PERIOD}
@@ -46,6 +46,17 @@ OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz"
 # projects that verify their downloads have md5:7da33b31b13a06f4b04a70402ce90c2e.
 URL = f"https://github.com/google-deepmind/dsprites-dataset/raw/fa310c66517cfc1939d77fe17c725154efc97127/{OFFICIAL}"
 CHECKSUM = "git:d98996d3f8ee1550e06b9d4ed78d0beb478910d5"
+
+ABOUT = About(
+    title="dSprites",
+    what="737,280 binary 64×64 images of a white square, ellipse or heart on black: every combination of five factors once.",
+    source="https://github.com/google-deepmind/dsprites-dataset",
+    licence="Apache License 2.0",
+    citation='L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "dSprites: Disentanglement testing Sprites dataset", 2017, '
+    "https://github.com/google-deepmind/dsprites-dataset",
+    factors=SIZES,
+    files=(RemoteFile(OFFICIAL, (URL,), CHECKSUM),),
+)
 
 
 class Options(CommonOptions):
@@ -106,25 +117,20 @@ def prepare(options: Options, folder: Path) -> Prepared:
     kept = select(options.subset, SIZES, PERIODS)
     sizes = tuple(len(indices) for indices in kept.values())
     if options.source == "official":
-        path = folder / OFFICIAL
-        if not holds(path, options.checksum):
-            raise UserError(
-                f"{path} is missing, or not what was fetched (its checksum is another). "
-                "Fetch it again: dvc repro --force fetch@dsprites"
-            )
+        path = fetched(folder, OFFICIAL, options.checksum)
         blocks = read(path, kept, tuple(SIZES.values()))
     else:
         if read_json(folder / GEOMETRY) != sprites.description():
             raise UserError(
                 f"{folder / GEOMETRY} is missing, damaged, or not the geometry that this version draws. "
-                "Fetch it again: dvc repro --force fetch@dsprites"
+                f"Fetch it again: dvc repro --force fetch@{folder.name}"
             )
         blocks = draw(kept)
-    count = int(np.prod(sizes))
     size = options.image_size or sprites.SIZE
     packed = size == sprites.SIZE
     return Prepared(
-        images=_packed(blocks, count) if packed else _shrunk(blocks, count, size),
+        blocks=blocks if packed else _shrunk(blocks, size),
+        count=int(np.prod(sizes)),
         storage="bits" if packed else "uint8",
         shape=(1, size, size),
         factors=factor_table(sizes),
@@ -132,9 +138,6 @@ def prepare(options: Options, folder: Path) -> Prepared:
         factor_sizes=sizes,
         grid=True,
         source="drawn from geometry (pipeline/sprites.py)" if options.source == "drawn" else options.url,
-        licence="Apache-2.0",
-        citation="L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, "
-        '"dSprites: Disentanglement testing Sprites dataset", 2017',
         details={"factor_indices": kept},
     )
 
@@ -181,45 +184,21 @@ def read(path: Path, kept: Mapping[str, list[int]], sizes: tuple[int, ...]) -> I
 
 
 def _stream(file: BinaryIO, wanted: np.ndarray) -> Iterator[np.ndarray]:
-    version = np.lib.format.read_magic(file)
-    read_header = (
-        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    )
-    shape, fortran, dtype = read_header(file)
-    if shape != (len(wanted), sprites.SIZE, sprites.SIZE) or fortran or dtype != np.uint8:
+    shape, dtype = npy.header(file)
+    if shape != (len(wanted), sprites.SIZE, sprites.SIZE) or dtype != np.uint8:
         raise ValueError(
             f"imgs should be uint8 [{len(wanted)}, 64, 64] in C order, found {dtype} {list(shape)}"
         )
-    block = 4096
-    for start in range(0, len(wanted), block):
-        chosen = wanted[start : start + block]
-        content = file.read(len(chosen) * PIXELS)
-        if len(content) < len(chosen) * PIXELS:
-            raise ValueError(f"imgs ends within images {start} to {start + len(chosen) - 1}")
-        images = np.frombuffer(content, dtype=np.uint8).reshape(-1, PIXELS)
+    start = 0
+    for images in npy.blocks(file, shape, dtype):
         if images.max() > 1:
             raise ValueError(f"imgs should hold 0 and 1, found {images.max()}")
-        yield np.packbits(images[chosen], axis=1)
+        yield np.packbits(images[wanted[start : start + len(images)]].reshape(-1, PIXELS), axis=1)
+        start += len(images)
 
 
-def _packed(blocks: Iterator[np.ndarray], count: int) -> np.ndarray:
-    """uint8 [N, 512] from blocks of rows."""
-    images = np.empty((count, PIXELS // 8), dtype=np.uint8)
-    start = 0
-    for block in blocks:
-        images[start : start + len(block)] = block
-        start += len(block)
-    assert start == count
-    return images
-
-
-def _shrunk(blocks: Iterator[np.ndarray], count: int, size: int) -> np.ndarray:
-    """uint8 [N, 1, size, size] from blocks of bit-packed rows."""
-    images = np.empty((count, 1, size, size), dtype=np.uint8)
-    start = 0
+def _shrunk(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """uint8 [n, 1, size, size] from blocks of bit-packed rows."""
     for block in blocks:
         white = 255 * np.unpackbits(block, axis=1).reshape(-1, 1, sprites.SIZE, sprites.SIZE)
-        images[start : start + len(block)] = shrink(white, size)
-        start += len(block)
-    assert start == count
-    return images
+        yield shrink(white, size)

@@ -30,7 +30,11 @@ def against_strength(study: Study, dataset: str, about: metrics.Description) -> 
     if finite.empty:
         return {}
     means = estimates(study, dataset, metric)
-    levels = {name: means[name].mean for name in ("vae", BASELINE) if name in means}
+    levels = {}
+    for kind in ("vae", BASELINE):
+        own = [setting for setting in study.settings[dataset] if setting.family == kind]
+        if len(own) == 1 and own[0].name in means:
+            levels[kind] = means[own[0].name].mean
     y = padded(finite)
     title = f"{about.title}, {about.unit}" if about.unit else about.title
     figures = {}

@@ -129,7 +129,10 @@ def _write_ready(store: Store, name: str) -> None:
         names = ["shape", "scale", "orientation", "pos_x", "pos_y"]
         meta |= {"factor_names": names, "factor_sizes": list(sizes), "grid": True}
     else:
-        arrays |= {"labels": rng.integers(0, 10, n), "test": np.arange(n) % 5 == 0}
+        arrays |= {
+            "labels": rng.integers(0, 10, n),
+            "split": np.where(np.arange(n) % 5 == 0, 2, 0).astype(np.uint8),
+        }
         meta |= {"test_fraction": 0.2, "label_names": [str(digit) for digit in range(10)]}
     store.write_ready(name, **arrays, meta=meta)
 

@@ -52,7 +52,7 @@ def prepare(store: Store) -> None:
         images=np.round(digits.images[:300] * 255 / 16).astype(np.uint8)[:, None],
         labels=digits.target[:300].astype(np.int64),
         factors=np.stack([index // 10 % 3, index % 10], axis=1).astype(np.int16),
-        test=index % 5 == 0,
+        split=np.where(index % 5 == 0, 2, 0).astype(np.uint8),
         meta={"shape": [1, 8, 8], "storage": "uint8", "licence": "BSD-3-Clause", "citation": "scikit-learn"},
     )
 

@@ -11,22 +11,24 @@ from sklearn.datasets import load_digits
 
 from pipeline.datasets import digits
 from pipeline.errors import UserError
+from tests.pipeline.whole import whole
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    digits.fetch(digits.Options(), tmp_path)
-    return tmp_path
+    digits.fetch(digits.Options(), tmp_path / "digits")
+    return tmp_path / "digits"
 
 
 def test_images_and_labels_are_those_of_scikit_learn(raw: Path):
     prepared = digits.prepare(digits.Options(), raw)
+    images = whole(prepared)
     bundled = load_digits()
-    assert prepared.images.dtype == np.uint8
-    assert prepared.images.shape == (1797, *prepared.shape) == (1797, 1, 8, 8)
-    np.testing.assert_array_equal(prepared.images[:, 0], np.round(bundled.images * 255 / 16))
+    assert images.dtype == np.uint8
+    assert images.shape == (1797, *prepared.shape) == (1797, 1, 8, 8)
+    np.testing.assert_array_equal(images[:, 0], np.round(bundled.images * 255 / 16))
     np.testing.assert_array_equal(prepared.labels, bundled.target)
-    assert (prepared.images.min(), prepared.images.max()) == (0, 255)
+    assert (images.min(), images.max()) == (0, 255)
     assert prepared.factors is None
     assert not prepared.grid
 
@@ -44,12 +46,12 @@ def test_a_damaged_file_is_an_error_and_fetching_repairs_it(raw: Path):
     with pytest.raises(UserError, match=r"digits\.csv.*\n?.*dvc repro --force fetch@digits"):
         digits.prepare(digits.Options(), raw)
     digits.fetch(digits.Options(), raw)
-    assert len(digits.prepare(digits.Options(), raw).images) == 1797
+    assert len(whole(digits.prepare(digits.Options(), raw))) == 1797
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path):
     with pytest.raises(UserError, match="fetch@digits"):
-        digits.prepare(digits.Options(), tmp_path)
+        digits.prepare(digits.Options(), tmp_path / "digits")
 
 
 @pytest.mark.parametrize("size", [7, 9, 64])

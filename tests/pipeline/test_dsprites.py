@@ -17,6 +17,7 @@ from pipeline.datasets import dsprites
 from pipeline.errors import UserError
 from pipeline.grid import factor_table, rows, select
 from pipeline.shrink import shrink
+from tests.pipeline.whole import whole
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "dsprites_frames.npz"
 BITS_SET = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)
@@ -29,8 +30,8 @@ def unpacked(packed: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
-    dsprites.fetch(dsprites.Options(), tmp_path)
-    return tmp_path
+    dsprites.fetch(dsprites.Options(), tmp_path / "dsprites")
+    return tmp_path / "dsprites"
 
 
 # --- geometry ---------------------------------------------------------------------------------------------------------
@@ -90,15 +91,16 @@ def test_no_vertex_is_so_near_a_rounding_tie_that_machines_could_differ():
 def test_a_subset_is_a_full_grid_of_the_images_it_names(drawn: Path):
     subset = {"shape": [0, 2], "scale": 3, "orientation": 5, "pos_x": [31, 0], "pos_y": 4}
     prepared = dsprites.prepare(dsprites.Options(subset=subset), drawn)
+    images = whole(prepared)
     kept = prepared.details["factor_indices"]
     assert prepared.factor_names == ("shape", "scale", "orientation", "pos_x", "pos_y")
     assert prepared.factor_sizes == (2, 3, 5, 2, 4)
     assert prepared.grid
     assert prepared.factors is not None
     np.testing.assert_array_equal(prepared.factors, factor_table(prepared.factor_sizes))
-    assert (prepared.storage, prepared.images.shape, prepared.shape) == ("bits", (240, 512), (1, 64, 64))
+    assert (prepared.storage, images.shape, prepared.shape) == ("bits", (240, 512), (1, 64, 64))
     names = list(sprites.OUTLINES)
-    for factors, row in zip(prepared.factors[::17], prepared.images[::17], strict=True):
+    for factors, row in zip(prepared.factors[::17], images[::17], strict=True):
         shape, scale, orientation, x, y = (
             indices[f] for indices, f in zip(kept.values(), factors, strict=True)
         )
@@ -108,10 +110,10 @@ def test_a_subset_is_a_full_grid_of_the_images_it_names(drawn: Path):
 
 def test_scaled_down_images_are_averages_of_the_drawn_ones(drawn: Path):
     subset = {"orientation": 3, "pos_x": 3, "pos_y": 3}
-    whole = dsprites.prepare(dsprites.Options(subset=subset), drawn)
+    large = dsprites.prepare(dsprites.Options(subset=subset), drawn)
     small = dsprites.prepare(dsprites.Options(subset=subset, image_size=24), drawn)
-    assert (small.storage, small.shape, small.images.dtype) == ("uint8", (1, 24, 24), np.uint8)
-    np.testing.assert_array_equal(small.images, shrink(255 * unpacked(whole.images)[:, None], 24))
+    assert (small.storage, small.shape) == ("uint8", (1, 24, 24))
+    np.testing.assert_array_equal(whole(small), shrink(255 * unpacked(whole(large))[:, None], 24))
 
 
 def test_no_evenly_spaced_choice_of_orientations_holds_the_first_one_twice(drawn: Path):
@@ -128,7 +130,7 @@ def test_a_damaged_geometry_is_an_error_and_fetching_repairs_it(drawn: Path, con
     with pytest.raises(UserError, match="fetch@dsprites"):
         dsprites.prepare(options, drawn)
     dsprites.fetch(options, drawn)
-    assert len(dsprites.prepare(options, drawn).images) == 18
+    assert len(whole(dsprites.prepare(options, drawn))) == 18
     assert json.loads(path.read_text())["outlines"].keys() == {"square", "ellipse", "heart"}
 
 
@@ -166,9 +168,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_published_layout_is_read(tmp_path: Path):
     images = official_file(tmp_path / "published.npz", SMALL)
     options = options_for(tmp_path / "published.npz")
-    dsprites.fetch(options, tmp_path / "raw")
-    prepared = dsprites.prepare(options, tmp_path / "raw")
-    np.testing.assert_array_equal(unpacked(prepared.images), images)
+    dsprites.fetch(options, tmp_path / "dsprites")
+    prepared = dsprites.prepare(options, tmp_path / "dsprites")
+    np.testing.assert_array_equal(unpacked(whole(prepared)), images)
     assert prepared.factor_sizes == (3, 2, 4, 3, 2)
     assert prepared.factors is not None
     np.testing.assert_array_equal(prepared.factors, factor_table(prepared.factor_sizes))
@@ -178,15 +180,15 @@ def test_the_published_layout_is_read(tmp_path: Path):
 def test_a_subset_of_the_published_file_is_its_rows(tmp_path: Path):
     images = official_file(tmp_path / "published.npz", SMALL)
     options = options_for(tmp_path / "published.npz", subset={"shape": [2], "orientation": 2, "pos_x": 2})
-    dsprites.fetch(options, tmp_path / "raw")
-    prepared = dsprites.prepare(options, tmp_path / "raw")
+    dsprites.fetch(options, tmp_path / "dsprites")
+    prepared = dsprites.prepare(options, tmp_path / "dsprites")
     kept = prepared.details["factor_indices"]
     assert kept["orientation"] == [0, 2]
     assert prepared.factors is not None
     original = np.stack(
         [np.array(kept[name])[prepared.factors[:, k]] for k, name in enumerate(SMALL)], axis=1
     )
-    np.testing.assert_array_equal(unpacked(prepared.images), images[rows(original, tuple(SMALL.values()))])
+    np.testing.assert_array_equal(unpacked(whole(prepared)), images[rows(original, tuple(SMALL.values()))])
 
 
 @pytest.mark.usefixtures("small")
@@ -204,9 +206,9 @@ def test_a_subset_of_the_published_file_is_its_rows(tmp_path: Path):
 def test_another_layout_is_refused(tmp_path: Path, replaced: dict[str, np.ndarray], message: str):
     official_file(tmp_path / "published.npz", SMALL, **replaced)
     options = options_for(tmp_path / "published.npz")
-    dsprites.fetch(options, tmp_path / "raw")
+    dsprites.fetch(options, tmp_path / "dsprites")
     with pytest.raises(UserError, match=f"not dSprites in its published layout.*{message}"):
-        dsprites.prepare(options, tmp_path / "raw")
+        whole(dsprites.prepare(options, tmp_path / "dsprites"))
 
 
 def test_a_file_of_another_size_or_kind_is_refused(tmp_path: Path):
@@ -223,20 +225,20 @@ def test_a_file_of_another_size_or_kind_is_refused(tmp_path: Path):
         options = options_for(tmp_path / f"{name}.npz")
         dsprites.fetch(options, tmp_path / name)
         with pytest.raises(UserError, match=message):
-            dsprites.prepare(options, tmp_path / name)
+            whole(dsprites.prepare(options, tmp_path / name))
 
 
 @pytest.mark.usefixtures("small")
 def test_a_raw_file_that_was_cut_is_an_error_and_fetching_repairs_it(tmp_path: Path):
     official_file(tmp_path / "published.npz", SMALL)
     options = options_for(tmp_path / "published.npz")
-    dsprites.fetch(options, tmp_path / "raw")
-    raw = tmp_path / "raw" / dsprites.OFFICIAL
+    dsprites.fetch(options, tmp_path / "dsprites")
+    raw = tmp_path / "dsprites" / dsprites.OFFICIAL
     raw.write_bytes(raw.read_bytes()[:-100])
     with pytest.raises(UserError, match="fetch@dsprites"):
-        dsprites.prepare(options, tmp_path / "raw")
-    dsprites.fetch(options, tmp_path / "raw")
-    assert len(dsprites.prepare(options, tmp_path / "raw").images) == 144
+        dsprites.prepare(options, tmp_path / "dsprites")
+    dsprites.fetch(options, tmp_path / "dsprites")
+    assert len(whole(dsprites.prepare(options, tmp_path / "dsprites"))) == 144
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

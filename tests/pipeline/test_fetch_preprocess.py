@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_what_changes_the_arrays_changes_the_checksum(project: Path):
     [
         (
             {"image_sice": 8},
-            r"datasets.digits.image_sice: unknown key. Known here: test_fraction, split_seed, image_size",
+            r"datasets.digits.image_sice: unknown key. Known here: test_fraction, validation_fraction, split_seed",
         ),
         ({"image_size": 16}, r"datasets.digits.image_size: images are scaled down only.*got 16"),
         ({"test_fraction": 1.5}, r"datasets.digits.test_fraction: .*less than 1, got 1.5"),
@@ -113,6 +114,67 @@ def test_wrong_options_name_the_key(options: dict[str, Any], message: str):
     study({"digits": options})
     with pytest.raises(UserError, match=message):
         fetch.main(["digits"])
+
+
+def test_parts_are_kept_and_said(project: Path, capsys: pytest.CaptureFixture[str]):
+    study({"digits": {"test_fraction": 0.2, "validation_fraction": 0.1}})
+    both("digits")
+    assert "359 held out for the test, 180 for validation" in capsys.readouterr().out
+    ready = Store(project).read_ready("digits")
+    assert ready.meta["parts"] == {"train": 1258, "validation": 180, "test": 359}
+    assert ready.test is not None
+    assert ready.train_rows is not None
+    assert (ready.test.sum(), len(ready.train_rows)) == (359, 1258)
+    assert not ready.test[ready.train_rows].any()
+
+
+def test_a_combination_of_factors_is_never_trained_on(project: Path):
+    study({"dsprites": {"subset": SUBSET, "hold_out": {"shape": [2], "pos_x": [1, 2]}}})
+    both("dsprites")
+    ready = Store(project).read_ready("dsprites", verify=True)
+    assert ready.test is not None
+    assert ready.factors is not None
+    np.testing.assert_array_equal(ready.test, (ready.factors[:, 0] == 2) & (ready.factors[:, 3] >= 1))
+    assert ready.meta["hold_out"] == {"shape": [2], "pos_x": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("dsprites", {"hold_out": {"colour": [0]}}, r"dsprites\.hold_out: there is no factor 'colour'"),
+        (
+            "dsprites",
+            {"hold_out": {"shape": [3]}},
+            r"dsprites\.hold_out: factor 'shape' has the indices 0 to 2",
+        ),
+        ("dsprites", {"hold_out": {"shape": []}}, r"dsprites\.hold_out"),
+        ("dsprites", {"hold_out": {"shape": [0]}, "test_fraction": 0.1}, r"hold_out: .*leave one out"),
+        ("dsprites", {"hold_out": {"shape": [0, 1, 2]}}, r"hold_out: .*some must be on either side"),
+        ("digits", {"hold_out": {"shape": [0]}}, r"digits\.hold_out: this data set has no factors"),
+        (
+            "digits",
+            {"test_fraction": 0.5, "validation_fraction": 0.5},
+            r"validation_fraction: .*none is left",
+        ),
+    ],
+)
+def test_parts_that_cannot_be_are_an_error_and_nothing_is_written(
+    project: Path, name: str, options: dict[str, Any], message: str
+):
+    study({name: {"subset": SUBSET, **options} if name == "dsprites" else options})
+    with pytest.raises(UserError, match=message):
+        both(name)
+    assert not (Store(project).ready(name) / "meta.json").exists()
+
+
+def test_no_room_is_said_before_anything_is_written(project: Path, monkeypatch: pytest.MonkeyPatch):
+    study({"digits": {}})
+    monkeypatch.setattr(
+        preprocess.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000)
+    )
+    with pytest.raises(UserError, match=r"needs 0\.1 GB for digits, and 0\.0 GB are free there\. Make room"):
+        both("digits")
+    assert not list(Store(project).ready("digits").iterdir())
 
 
 def test_a_fraction_that_holds_out_nothing_is_an_error():

@@ -30,3 +30,9 @@ def test_constant_images_stay_and_halves_round_up():
     assert set(shrink(np.full((1, 1, 256, 256), 255, dtype=np.uint8), 100).ravel()) == {255}
     half = np.tile(np.array([[0, 0], [1, 1]], dtype=np.uint8), (8, 8))[None, None]
     assert set(shrink(half, 8).ravel()) == {1}
+
+
+def test_photographs_larger_than_float32_can_sum_are_exact_too():
+    large = RNG.integers(0, 256, (1, 1, 600, 600), dtype=np.uint8)
+    sums = large.reshape(1, 1, 60, 10, 60, 10).sum(axis=(3, 5), dtype=np.int64)
+    np.testing.assert_array_equal(shrink(large, 60), (2 * sums + 100) // 200)

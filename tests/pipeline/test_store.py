@@ -40,11 +40,11 @@ def test_the_checksum_is_of_the_content(digits_store: Store, tmp_path: Path):
     ready = digits_store.read_ready("digits")
     again = Store(tmp_path / "other")
     meta = {"shape": [1, 8, 8], "storage": "uint8"}
-    same = again.write_ready("digits", images=ready.images, labels=ready.labels, test=ready.test, meta=meta)
+    same = again.write_ready("digits", images=ready.images, labels=ready.labels, split=ready.split, meta=meta)
     assert same["checksum"] == ready.meta["checksum"]
     images = ready.images.copy()
     images[7, 0, 3, 3] ^= 1
-    other = again.write_ready("digits", images=images, labels=ready.labels, test=ready.test, meta=meta)
+    other = again.write_ready("digits", images=images, labels=ready.labels, split=ready.split, meta=meta)
     assert other["checksum"] != ready.meta["checksum"]
 
 

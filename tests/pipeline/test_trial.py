@@ -185,7 +185,7 @@ def test_training_does_not_see_the_rows_held_out(digits_store: Store):
         "digits",
         images=images,
         labels=ready.labels,
-        test=ready.test,
+        split=ready.split,
         meta={"shape": [1, 8, 8], "storage": "uint8"},
     )
     other = dataclasses.replace(trial, seed=0, checksum=digits_store.read_ready("digits").meta["checksum"])

@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from vaecore.families import build, family_class, names
 from vaecore.images import Images
+from vaecore.nuisances import Nuisance
+from vaecore.nuisances import names as nuisances
 from vaecore.packing import advance
 from vaecore.training import Settings, Training, train
 
@@ -27,9 +29,20 @@ ASKING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh",
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: capture cannot be tried")
 
 
-def start(name: str, size: int = 8, device: str = "cpu", seed: int = 0, **changed: Any) -> Training:
-    shape = (1, size, size)
-    pixels = torch.randint(0, 256, (N, *shape), generator=torch.Generator().manual_seed(0))
+def start(
+    name: str,
+    size: int = 8,
+    device: str = "cpu",
+    seed: int = 0,
+    nuisance: str | None = None,
+    **changed: Any,
+) -> Training:
+    shape = (1 if nuisance is None else 3, size, size)
+    pixels = torch.randint(0, 256, (N, 1, size, size), generator=torch.Generator().manual_seed(0))
+    dressing = None
+    if nuisance is not None:
+        picture = torch.arange(3 * 20 * 20).reshape(3, 20, 20).to(torch.uint8)
+        dressing = Nuisance(nuisance, (size, size), picture if nuisance == "background" else None)
     moving = {"schedule": "cosine", "from": 0, "to": 2, "steps": 9}
     hyper: dict[str, Any] = {
         key: moving for key, each in family_class(name).hyperparameters.items() if each.default is None
@@ -54,7 +67,7 @@ def start(name: str, size: int = 8, device: str = "cpu", seed: int = 0, **change
     }
     return Training(
         family,
-        Images(pixels.to(torch.uint8), shape),
+        Images(pixels.to(torch.uint8), shape, dressing),
         Settings(**(settings | changed)),
         hyper,
         seed=seed,
@@ -94,7 +107,15 @@ class Recorded(TorchDispatchMode):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", names())
 def test_every_update_is_the_same_operations_on_the_same_tensors(name, precision):
-    training = start(name, precision=precision)
+    updates_are_alike(start(name, precision=precision))
+
+
+@pytest.mark.parametrize("nuisance", nuisances())
+def test_dressing_images_is_the_same_operations_too(nuisance):
+    updates_are_alike(start("vae", nuisance=nuisance, precision="float32"))
+
+
+def updates_are_alike(training: Training) -> None:
     training.open_row()
     training.advance()  # the first makes the optimizer's moments and the sums
     updates = []
@@ -166,6 +187,13 @@ def test_an_update_recorded_once_trains_as_the_loop_does(name, precision):
     a, b = (each.state_dict() for each in (replayed, plain))
     assert a["optimizer"].pop("param_groups") == b["optimizer"].pop("param_groups")
     torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("nuisance", nuisances())
+def test_images_are_dressed_anew_in_every_replay(nuisance):
+    plain, replayed = (start("vae", nuisance=nuisance, precision="float32") for _ in range(2))
+    replayed._replayed = ReplayedOnCPU()
+    assert list(train(replayed)) == list(train(plain))
 
 
 @needs_gpu
