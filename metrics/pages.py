@@ -30,6 +30,7 @@ __all__ = [
     "judged",
     "mark",
     "page",
+    "prose",
     "punishments",
     "read_table",
     "write_table",
@@ -127,10 +128,10 @@ def page(name: str) -> str:
     parts = [
         f"# {title.rstrip('.')}",
         " · ".join(facts) + ("" if about.main == name else f" · main value `{about.main}`"),
-        _prose(rest),
+        prose(rest),
         "## Call",
         f"```python\nfrom metrics.{about.folder}.{name} import {name}\n\n{name}({call})\n```",
-        _prose(inspect.getdoc(function) or ""),
+        prose(inspect.getdoc(function) or ""),
     ]
     if settings:
         rows = "\n".join(f"| `{setting}` | `{_written(default)}` |" for setting, default in settings.items())
@@ -186,7 +187,7 @@ def _cell(row: Mapping[str, float], case: str, higher: bool | None) -> str:
     return " ".join(part for part in (mark(row, case, higher), shown.replace("inf", "∞")) if part)
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """A docstring's paragraphs as Markdown: formulas and aligned lists as they are, the rest flowing, arXiv numbers linked."""
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip("\n")):

@@ -1,4 +1,4 @@
-"""The account a report gives of itself: what trials ran on and for how long, what became of the others, where data come from."""
+"""The account a report gives of itself: what trials ran on and for how long, what became of the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline import provenance
 from pipeline.store import Store
 from pipeline.study import Study
 
-__all__ = ["data_facts", "documentation", "metric_facts", "run_facts", "times", "troubles"]
+__all__ = ["documentation", "metric_facts", "run_facts", "times", "troubles"]
 
 VERSIONS = ("python", "torch", "ray", "mlflow", "numpy", "scikit-learn")
 REASONS = {
@@ -103,18 +103,6 @@ def times(study: Study) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def data_facts(study: Study, dataset: str) -> list[tuple[str, str]]:
-    """Where a data set comes from, on what terms, and what was computed on."""
-    meta = study.ready[dataset].meta
-    facts = [
-        ("source", " ".join(str(meta[key]) for key in ("source", "url") if meta.get(key))),
-        ("licence", meta.get("licence")),
-        ("citation", meta.get("citation")),
-        ("SHA-256 of the prepared arrays", meta["checksum"]),
-    ]
-    return [(what, str(value)) for what, value in facts if value]
 
 
 def documentation(package: str, name: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from pipeline.download import RemoteFile, holds, local_path, pinned
 from pipeline.errors import UserError
 from pipeline.holdout import Combination
 
-__all__ = ["About", "CommonOptions", "DownloadOptions", "Prepared", "fetched"]
+__all__ = ["About", "CommonOptions", "DownloadOptions", "Prepared", "fetched", "no_other_test_part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +130,8 @@ class Prepared:
     attribute_names: tuple[str, ...] = ()
     official_test: np.ndarray | None = None
     """bool [N]: the test part that the data set comes with; None where it has none, or it is not wanted."""
+    official_validation: np.ndarray | None = None
+    """bool [N]: likewise the validation part."""
     nuisance: str | None = None
     """How the stored images, of one channel, are dressed in colour each time they are drawn (``vaecore.nuisances``)."""
     picture: np.ndarray | None = None
@@ -188,3 +190,15 @@ def fetched(folder: Path, name: str, checksum: str | None) -> Path:
             f"Fetch it again: dvc repro --force fetch@{folder.name}"
         )
     return path
+
+
+def no_other_test_part(options: Any, official: str) -> None:
+    """Check that no test part is drawn where the official one is taken. ``options`` has ``split``: "official" or "drawn".
+
+    Raises:
+        ValueError: two test parts are asked for.
+    """
+    if options.split == "official" and options.test_fraction:
+        raise ValueError(
+            f"split: official has {official} as the test part, so test_fraction must be 0: leave it out, or set split to drawn"
+        )

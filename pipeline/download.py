@@ -76,7 +76,7 @@ def checksum(path: Path, algorithm: str) -> str:
 
 def holds(path: Path, expected: str | None) -> bool:
     """Whether the file is there and has this checksum. None is that of no file."""
-    return bool(expected) and path.is_file() and checksum(path, expected.partition(":")[0]) == expected
+    return expected is not None and path.is_file() and checksum(path, expected.partition(":")[0]) == expected
 
 
 def pinned(target: Path) -> str | None:

@@ -16,7 +16,7 @@ from pipeline.study import BASELINE, Setting, Study
 from pipeline.summary import Estimate, estimates
 from pipeline.trial import Trial
 
-__all__ = ["Exhibit", "gallery"]
+__all__ = ["Exhibit", "data_uri", "gallery"]
 
 CHOSEN_BY = {"mig": +1, "negative_elbo": -1, "distortion": -1}
 """A metric and its better end; the first for which a family has a finite mean decides."""
@@ -54,7 +54,7 @@ def gallery(study: Study, store: Store) -> dict[str, list[Exhibit]]:
                     content = content if size <= left else {}
                     left -= size if content else 0
                 path = (store.scores(dataset) / trial.key).relative_to(store.root).as_posix()
-                pictures = {name: _data_uri(picture) for name, picture in content.items()}
+                pictures = {name: data_uri(picture) for name, picture in content.items()}
                 exhibits.append(Exhibit(setting, trial.seed, why, place == 0, pictures, path))
         shown[dataset] = exhibits
     return shown
@@ -95,5 +95,6 @@ def _finite(value: Estimate) -> bool:
     return math.isfinite(value.mean)
 
 
-def _data_uri(picture: bytes) -> str:
+def data_uri(picture: bytes) -> str:
+    """A PNG as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -1,6 +1,6 @@
 """Which images are trained on, which are kept for choices, and which are held out for the test.
 
-    part   0 trained on   1 validation: neither trained on nor scored   2 test: scores are of these
+    part   0 trained on   1 validation: neither trained on nor scored, for choices of one's own   2 test: scores are of these
 
 A fraction p of N images is round(p N) of them, drawn without replacement by a seed of its own, so that the parts are
 the same for every model of a study. Where there are labels it is stratified: of a class of n images, p n are held out,
@@ -35,12 +35,14 @@ def parts(
     seed: int = 0,
     labels: np.ndarray | None = None,
     test: np.ndarray | None = None,
+    validation: np.ndarray | None = None,
 ) -> np.ndarray | None:
     """uint8 [count], a part for each image; None where all are trained on.
 
     Args:
         labels: int [count], for a stratified draw.
         test: bool [count], a test part that is not drawn; ``test_fraction`` must be 0 then.
+        validation: bool [count], likewise a validation part, beside that test part.
 
     Raises:
         ValueError: a part would be empty.
@@ -56,7 +58,17 @@ def parts(
     found = np.zeros(count, dtype=np.uint8)
     if test is not None:
         found[test] = TEST
+    if validation is not None:
+        assert test is not None
+        assert not (test & validation).any()
+        assert not validation_fraction
+        found[validation] = VALIDATION
     if validation_fraction:
+        if test is None:
+            raise ValueError(
+                "a validation part is kept from the scores, so there must be a test part that they are of: set "
+                "test_fraction too (or instead, where one held-out part is enough)"
+            )
         left = np.flatnonzero(found == TRAIN)
         of_left = validation_fraction * count / len(left)
         if of_left >= 1:

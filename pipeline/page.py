@@ -18,15 +18,15 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from pipeline import provenance
-from pipeline.account import data_facts, documentation, metric_facts, run_facts, times, troubles
+from pipeline import cards, provenance
+from pipeline.account import documentation, metric_facts, run_facts, times, troubles
 from pipeline.figures.capacity import capacity
 from pipeline.figures.learning import learning
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.figures.strength import BARS_FROM, against_strength
 from pipeline.figures.style import look
 from pipeline.findings import JUDGED, best_values, trends
-from pipeline.gallery import gallery
+from pipeline.gallery import data_uri, gallery
 from pipeline.params import FILE
 from pipeline.store import Store
 from pipeline.study import BASELINE, Study
@@ -39,6 +39,13 @@ HERE = Path(__file__).parent
 CARDS = 8
 PANELS = 5
 """Best values and metrics against strength that are in sight; the others unfold."""
+
+LOOKS = {
+    "samples": "Images drawn at random.",
+    "factors": "A row per factor, which alone changes along it; without a full grid, a row per class or attribute.",
+}
+MANY = 12
+"""Factors that are named one by one at the head of a section."""
 
 GALLERY = (
     "Reconstructions: originals in the upper row of each strip. Traversals: a row per latent, those with the highest rate on top, moved "
@@ -72,6 +79,7 @@ def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
         troubles=trouble,
         figures=figures,
         pictures=GALLERY,
+        looks=LOOKS,
         facts=run_facts(study, store),
         times=times(study),
         families={family: documentation("vaecore.families", family) for family in study.families},
@@ -125,7 +133,9 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "bars": ", with their intervals" if fewest >= BARS_FROM else "",
         "capacities": {family: name for family, name in held.items() if name},
         "learning": {family: name for family, name in learned.items() if name},
-        "source": data_facts(study, dataset),
+        "title": study.ready[dataset].meta.get("title", dataset),
+        "card": cards.facts(study.ready[dataset]),
+        "looks": {what: data_uri(picture) for what, picture in cards.pictures(study.ready[dataset]).items()},
     }
 
 
@@ -183,8 +193,9 @@ def _about(study: Study, dataset: str) -> str:
         + (f" in {channels} channels" if channels > 1 else "")
     ]
     if ready.factors is not None:
-        sizes = zip(ready.meta["factor_names"], ready.meta["factor_sizes"], strict=True)
-        parts.append("factors " + ", ".join(f"{name} ({size})" for name, size in sizes))
+        names, sizes = ready.meta["factor_names"], ready.meta["factor_sizes"]
+        listed = ", ".join(f"{name} ({size})" for name, size in zip(names, sizes, strict=True))
+        parts.append(f"factors {listed}" if len(names) <= MANY else f"{len(names)} factors")
     if ready.labels is not None:
         parts.append(f"{len(set(ready.labels.tolist()))} classes")
     if ready.test is not None:

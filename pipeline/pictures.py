@@ -5,18 +5,15 @@
                       deviations of the prior, the others stay at the posterior mean of one image
 
 The prior is N(0, 1); a deterministic code has none, and its latents move by standard deviations of the codes around their
-mean. All trials of a data set are shown the same images. Pixels are shown as they are, small images as larger squares.
+mean. All trials of a data set are shown the same images.
 """
 
 from __future__ import annotations
 
-import io
-import math
-
 import numpy as np
 import torch
-from PIL import Image
 
+from pipeline.contact_sheet import png, sheet
 from vaecore.families import Family
 from vaecore.images import Images
 
@@ -29,10 +26,6 @@ ROWS = 12
 """Latents shown at most."""
 SAMPLE = 512
 """Images that latents are ordered by."""
-SIDE = 64
-"""Pixels that an image's longer side has at least."""
-GAP = 2
-PAPER = 255
 
 
 def draw(family: Family, images: Images, rows: np.ndarray | None = None) -> dict[str, bytes]:
@@ -48,8 +41,8 @@ def draw(family: Family, images: Images, rows: np.ndarray | None = None) -> dict
     with torch.inference_mode():
         x = images.batch(torch.from_numpy(chosen))  # [S, C, H, W]
         return {
-            "reconstructions.png": _png(_reconstructions(family, x)),
-            "traversals.png": _png(_traversals(family, x)),
+            "reconstructions.png": png(_reconstructions(family, x)),
+            "traversals.png": png(_traversals(family, x)),
         }
 
 
@@ -60,7 +53,7 @@ def _reconstructions(family: Family, x: torch.Tensor) -> np.ndarray:
     strips = []
     for start in range(0, len(x), COLUMNS):
         strips += [x[start : start + COLUMNS], x_hat[start : start + COLUMNS]]
-    return _grid([strip.numpy() for strip in strips])
+    return sheet([strip.numpy() for strip in strips])
 
 
 def _traversals(family: Family, x: torch.Tensor) -> np.ndarray:
@@ -77,27 +70,4 @@ def _traversals(family: Family, x: torch.Tensor) -> np.ndarray:
         z = posterior.mean[:1].repeat(STEPS, 1)  # [STEPS, L]
         z[:, latent] = center[latent] + values * scale[latent]
         strips.append(autoencoder.decode(z).numpy())
-    return _grid(strips)
-
-
-def _grid(strips: list[np.ndarray]) -> np.ndarray:
-    """Strips of images [n, C, H, W] below each other, as uint8 [height, width, C]."""
-    _, C, H, W = strips[0].shape
-    zoom = max(1, math.ceil(SIDE / max(H, W)))
-    height, width = H * zoom, W * zoom
-    columns = max(len(strip) for strip in strips)
-    page = np.full(
-        (len(strips) * (height + GAP) + GAP, columns * (width + GAP) + GAP, C), PAPER, dtype=np.uint8
-    )
-    for i, strip in enumerate(strips):
-        pixels = np.round(np.clip(strip, 0, 1) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
-        for j, image in enumerate(pixels.repeat(zoom, axis=1).repeat(zoom, axis=2)):
-            top, left = GAP + i * (height + GAP), GAP + j * (width + GAP)
-            page[top : top + height, left : left + width] = image
-    return page
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, format="PNG")
-    return file.getvalue()
+    return sheet(strips)

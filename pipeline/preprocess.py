@@ -115,6 +115,7 @@ def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarr
             seed=options.split_seed,
             labels=prepared.labels,
             test=test,
+            validation=prepared.official_validation,
         )
     except ValueError as error:
         raise UserError(f"{where}.{key}: {error}.") from None

@@ -53,7 +53,14 @@ def prepare(store: Store) -> None:
         labels=digits.target[:300].astype(np.int64),
         factors=np.stack([index // 10 % 3, index % 10], axis=1).astype(np.int16),
         split=np.where(index % 5 == 0, 2, 0).astype(np.uint8),
-        meta={"shape": [1, 8, 8], "storage": "uint8", "licence": "BSD-3-Clause", "citation": "scikit-learn"},
+        meta={
+            "shape": [1, 8, 8],
+            "storage": "uint8",
+            "licence": "BSD-3-Clause",
+            "citation": "scikit-learn",
+            "factor_names": ["tens", "ones"],
+            "factor_sizes": [3, 10],
+        },
     )
 
 

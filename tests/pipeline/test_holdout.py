@@ -48,10 +48,7 @@ def test_test_and_validation_are_apart_and_stratified():
         assert abs((found[labels == label] == VALIDATION).sum() - 0.1 * share) < 2
 
 
-def test_a_validation_part_alone_and_no_part_at_all():
-    found = parts(100, validation_fraction=0.25, seed=3)
-    assert found is not None
-    np.testing.assert_array_equal(np.bincount(found), [75, 25])
+def test_no_part_at_all():
     assert parts(100) is None
 
 
@@ -75,6 +72,7 @@ def test_a_given_test_part_is_taken_and_validation_is_drawn_beside_it():
     [
         ({"test_fraction": 0.6, "validation_fraction": 0.4}, "none is left to train on"),
         ({"test_fraction": 0.6, "validation_fraction": 0.6}, "none is left to train on"),
+        ({"validation_fraction": 0.2}, "there must be a test part"),
         ({"test_fraction": 0.2, "test": np.arange(10) > 7}, "leave one out"),
         ({"test": np.zeros(10, dtype=bool)}, "0 of 10 images are in the test part"),
         ({"test": np.ones(10, dtype=bool)}, "10 of 10 images"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +164,27 @@ def test_an_override_changes_its_data_set_only(tmp_path: Path):
 def test_how_trials_are_packed_is_no_part_of_what_they_are(tmp_path: Path):
     assert checked(GOOD, tmp_path).scheduling.pack == "auto"
     assert checked(changed("scheduling.pack", 3), tmp_path).scheduling.pack == 3
+
+
+SIGMAS = [{"name": "gaussian", "sigma": sigma} for sigma in (0.05, 0.1)]
+
+
+def test_likelihoods_are_a_grid(tmp_path: Path):
+    params = checked(changed("model.likelihood", [*SIGMAS, "bernoulli"]), tmp_path)
+    assert params.model_of("digits").likelihoods == [*SIGMAS, "bernoulli"]
+    assert checked(GOOD, tmp_path).model_of("digits").likelihoods == ["bernoulli"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "the grid is empty"),
+        ([SIGMAS[0], SIGMAS[0]], "each likelihood once"),
+        ([{"name": "gaussian", "sigma": 1}, {"name": "gaussian", "sigma": 1.0}], "each likelihood once"),
+        ([SIGMAS[0], "poisson"], "model.likelihood: unknown likelihood 'poisson'"),
+        ({"name": "gaussian", "sigma": "date"}, "'sigma' must be a number above 0"),
+    ],
+)
+def test_likelihoods_that_cannot_be_are_refused(value: Any, message: str, tmp_path: Path):
+    with pytest.raises(UserError, match=re.escape(message)):
+        checked(changed("model.likelihood", value), tmp_path)

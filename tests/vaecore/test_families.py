@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -272,3 +274,20 @@ def test_scheduled_values_pass_through_build(name):
     scheduled = {key: moving for key, each in declared.items() if each.scheduled}
     make(name, **scheduled)
     assert all(schedule(value)(5) == 3 for value in scheduled.values())
+
+
+@pytest.mark.parametrize("beta", [0.25, 4.0])
+def test_beta_is_a_model_of_the_noise(x, beta):
+    """β-VAE with noise σ is the VAE with noise σ √β: losses are β-fold up to a constant, gradients β-fold."""
+    sigma, pixels = 0.3, x[0].numel()
+    tempered = make("beta_vae", likelihood={"name": "gaussian", "sigma": sigma}, beta=beta)
+    wider = make("vae", likelihood={"name": "gaussian", "sigma": sigma * beta**0.5})
+    loss, plain = evaluate(tempered, x, beta=beta)["loss"], evaluate(wider, x)["loss"]
+
+    def normaliser(s: float) -> float:
+        return pixels * math.log(s * math.sqrt(2 * math.pi))
+
+    expected = beta * (plain - normaliser(sigma * beta**0.5)) + normaliser(sigma)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-3)
+    for one, other in zip(gradients(tempered, loss.mean()), gradients(wider, plain.mean()), strict=True):
+        torch.testing.assert_close(one, beta * other, rtol=1e-4, atol=1e-4)
