@@ -45,6 +45,8 @@ class Description:
     unit: str
     higher_is_better: bool | None
     range: tuple[float, float]
+    numbers: bool
+    """Its factors may be real numbers: continuous attributes will do."""
     blind_to: str
     cost: str
     text: str
@@ -80,6 +82,7 @@ def describe(name: str) -> Description:
         unit=module.UNIT,
         higher_is_better=module.HIGHER_IS_BETTER,
         range=module.RANGE,
+        numbers=getattr(module, "NUMBERS", False),
         blind_to=module.BLIND_TO,
         cost=module.COST,
         text=module.__doc__ or "",

@@ -4,7 +4,8 @@
     images, reconstructions               likewise, batch by batch, [0, 1]
     real, samples                         so many images of each as evaluation.samples says: of the data, of the prior
     peer_mean, peer_std                   mean and std of the trials that differ from this one in the seed alone
-    factors, labels                       ground truth; targets: the labels, or where there are none the factors
+    factors, labels                       ground truth; targets: the labels, or where there are none the factors. A metric that
+                                          takes factors as numbers gets the continuous attributes where there are no factors
     test                                  rows held out from training, or None
     dimensions                            C·H·W
     bin_width                             of one of 256 grey levels where the likelihood is a density on [0, 1]; 1 where it is
@@ -22,7 +23,7 @@ from collections.abc import Collection
 
 import metrics
 
-__all__ = ["BY_BATCH", "DRAWN", "PEERS", "PEER_OF", "TRUTH", "arguments", "lacking", "origin"]
+__all__ = ["BY_BATCH", "DRAWN", "PEERS", "PEER_OF", "TRUTH", "arguments", "lacking", "origin", "truth_of"]
 
 BY_BATCH = {"images", "reconstructions"}
 """Reconstructions of a large data set fit in no memory."""
@@ -64,6 +65,13 @@ def lacking(*, factors: bool, labels: bool, prior: bool = True, peers: bool = Tr
     missing |= set() if factors or labels else {"targets"}
     missing |= set() if prior else {"samples"}
     return missing | (set() if peers else PEERS)
+
+
+def truth_of(metric: str, argument: str, *, factors: bool, attributes: bool) -> str | None:
+    """Which array of the data set a metric gets as its ``argument``: factors may be attributes. None where there is none."""
+    if argument != "factors" or factors:
+        return argument
+    return "attributes" if attributes and metrics.describe(metric).numbers else None
 
 
 def origin(taken: Collection[str]) -> set[str]:

@@ -21,7 +21,7 @@ from math import inf
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.inputs import BY_BATCH, PEER_OF, TRUTH
+from pipeline.inputs import BY_BATCH, PEER_OF, TRUTH, truth_of
 from pipeline.params import Params
 from pipeline.score_steps import Step, steps
 from pipeline.scores import Work
@@ -163,7 +163,9 @@ class _Tasks:
         arrays: list[tuple[str, Any]] = [("held_out", truth["held_out"])] if "held_out" in truth else []
         for argument in sorted(asked.takes - {"rng"}):
             if argument in TRUTH:
-                arrays += [(argument, truth[argument])] if argument in truth else []
+                has = {array: array in truth for array in ("factors", "attributes")}
+                array = truth_of(name, argument, **has)
+                arrays += [(argument, truth[array])] if array in truth else []
             elif argument in PEER_OF:
                 taken = PEER_OF[argument]
                 arrays += [(argument, self.steps[peer.key].references[taken]) for peer in asked.peers]
@@ -186,7 +188,8 @@ class _Tasks:
     def _truth(self, dataset: str) -> dict[str, Any]:
         if dataset not in self.truth:
             data = self.ready[dataset]
-            arrays = {name: getattr(data, name) for name in sorted(TRUTH)} | {"held_out": data.test}
+            arrays = {name: getattr(data, name) for name in (*sorted(TRUTH), "attributes")}
+            arrays["held_out"] = data.test
             present = {name: array for name, array in arrays.items() if array is not None}
             # Targets are the labels or the factors, held_out is test: each is placed once.
             placed = {key: self.ray.put(array) for key, array in {id(a): a for a in present.values()}.items()}

@@ -18,7 +18,7 @@ import pandas as pd
 
 import metrics
 from pipeline.errors import UserError
-from pipeline.inputs import DRAWN, PEERS, arguments, lacking
+from pipeline.inputs import DRAWN, PEERS, arguments, lacking, truth_of
 from pipeline.metric_settings import resampling
 from pipeline.params import FILE, Params
 from pipeline.provenance import source_digest
@@ -92,8 +92,10 @@ def asked(params: Params, ready: Mapping[str, Ready], trials: Sequence[Trial]) -
             peers=bool(peers[trial.key]),
         )
         found[trial.key] = {}
+        has = {"factors": data.factors is not None, "attributes": data.attributes is not None}
         for name, settings in listed.items():
-            if takes[name] & missing:
+            lacks = takes[name] & missing
+            if any(array != "factors" or truth_of(name, array, **has) is None for array in lacks):
                 continue
             own, interval = resampling(settings)
             others = peers[trial.key] if takes[name] & PEERS else ()

@@ -34,6 +34,7 @@ TITLE = "Mean correlation coefficient"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
+NUMBERS = True
 BLIND_TO = "What else the codes carry, and further codes that carry the same factor. The numbers of an unordered factor (a shape's index) mean nothing, and a code of it can score low however good it is."
 COST = "O(N·L·K), and O(N·log N·(L + K)) for the ranks."
 

@@ -37,6 +37,7 @@ PARTS = ("r2_nonlinear",)
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
+NUMBERS = True
 BLIND_TO = "Which code carries what: any invertible linear map of the codes scores alike (linearly). The numbers of an unordered factor (a shape's index) mean nothing, and its share can be low however well it is encoded."
 COST = "O(N·L²) for least squares, O(rows³) for the kernel."
 
