@@ -12,16 +12,17 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint docs bench bench-metrics profile clean
+.PHONY: help run test ui lint docs bench bench-metrics bench-data profile clean
 
 help:
 	@echo "make run    train the study in params.yaml, score it, write reports/index.html"
 	@echo "make ui     MLflow's user interface on this machine, http://localhost:5000"
 	@echo "make test   the whole test suite"
 	@echo "make lint   formatting, lint, types"
-	@echo "make docs   the pages of docs/metrics/, from the metrics' docstrings and what they answer"
+	@echo "make docs   the pages of docs/metrics/ and docs/datasets/, from what the modules say and the metrics answer"
 	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (18 minutes on two cores)"
 	@echo "make bench-metrics  seconds per metric beside disentanglement_lib, one thread and two, into benchmarks/results/"
+	@echo "make bench-data  batches per second of each format, memory of preparing the largest data set (26 GB of disk), into benchmarks/results/"
 	@echo "make profile  where the time of a training step goes; a trace in benchmarks/traces/"
 	@echo "make clean  remove what was generated: data, runs, scores, reports, MLflow store, .venv"
 
@@ -44,12 +45,17 @@ lint: $(VENV)/lint
 
 docs: $(VENV)/run
 	python -m metrics.pages docs/metrics
+	python -m pipeline.data_pages docs/datasets --pictures
 
 bench: $(VENV)/bench
 	python -m benchmarks.training
 
 bench-metrics: $(VENV)/peers
 	python -m benchmarks.metrics
+
+bench-data: $(VENV)/run
+	python -m benchmarks.loading
+	python -m benchmarks.preparing
 
 profile: $(VENV)/run
 	python -m benchmarks.step_profile

@@ -133,7 +133,7 @@ def _parts(meta: Mapping[str, Any]) -> str | None:
     parts = meta.get("parts", {})
     if not parts or parts["train"] == meta["n"]:
         return "all are trained on" if parts else None
-    return ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
+    return ", ".join(f"{part} {parts[part]:,}" for part in ("train", "validation", "test") if parts[part])
 
 
 def _storage(meta: Mapping[str, Any]) -> str:

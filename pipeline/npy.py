@@ -8,6 +8,8 @@ A .npz file is a zip archive of them, and its members can be read as they are de
 
 from __future__ import annotations
 
+import struct
+import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +26,10 @@ def header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of the array whose bytes follow. Raises ValueError where this is no array in C order of plain numbers."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    try:
+        shape, fortran, dtype = read(file)
+    except (tokenize.TokenError, SyntaxError, struct.error) as error:
+        raise ValueError(f"its header is damaged: {error}") from error
     if fortran and len(shape) > 1:
         raise ValueError("it is stored in Fortran order: save it with numpy.ascontiguousarray first")
     if dtype.hasobject:

@@ -28,6 +28,7 @@ EXTRA = {  # what a file may import beyond its layer
     "benchmarks/metric_timing.py": {"metrics"},
     "benchmarks/metrics.py": {"metrics"},
     "benchmarks/parity_figure.py": {"matplotlib"},
+    "benchmarks/preparing.py": {"h5py"},
 }
 FILES = [
     path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_an_array_cut_short_another_order_and_objects_are_refused():
         npy.header(written(np.asfortranarray(ARRAY)))
     with pytest.raises(ValueError, match="Python objects"):
         npy.header(written(np.array([None, {}])))
+
+
+def test_a_damaged_header_is_a_value_error():
+    whole = written(ARRAY).getvalue()
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        damaged = bytearray(whole[:130])
+        damaged[rng.integers(len(damaged))] = rng.integers(256)
+        file = io.BytesIO(damaged[: rng.integers(len(damaged) + 1)])
+        with suppress(ValueError):
+            npy.header(file)
 
 
 @pytest.mark.parametrize("places", [None, np.random.default_rng(1).permutation(25)])
