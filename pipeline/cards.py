@@ -23,8 +23,8 @@ from pipeline.trial import images_of
 
 __all__ = ["about", "facts", "files", "pictures"]
 
-COLUMNS = 12
-SAMPLE_ROWS = 3
+COLUMNS = 10
+SAMPLE_ROWS = 2
 ROWS = 10
 """Classes, factors or attributes that are shown at most."""
 LISTED = 24

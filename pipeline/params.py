@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from pipeline import metric_settings
 from pipeline.errors import UserError
-from pipeline.folders import member, members
+from pipeline.folders import member
+from pipeline.hyper_grid import canonical, hyper_points
 
-__all__ = ["Evaluation", "Model", "Params", "Scheduling", "Tracking", "hyper_points", "load", "of_the_data"]
+__all__ = ["Evaluation", "Model", "Params", "Scheduling", "Tracking", "load", "of_the_data"]
 
 FILE = "params.yaml"
 
@@ -50,10 +50,10 @@ class Model(Strict):
     @classmethod
     def _each_once(cls, value: Any) -> Any:
         if isinstance(value, list):
-            canonical = [_canonical(each) for each in value]
+            listed = [canonical(each) for each in value]
             if not value:
                 raise ValueError("the grid is empty; name at least one likelihood")
-            if any(each in canonical[:place] for place, each in enumerate(canonical)):
+            if any(each in listed[:place] for place, each in enumerate(listed)):
                 raise ValueError("each likelihood once")
         return value
 
@@ -232,61 +232,6 @@ def of_the_data(likelihood: Any, noise_sigma: float | None) -> Any:
             "'sigma: data' is the data set's own noise, which is not known here: give a number, or learned"
         )
     return {**likelihood, "sigma": noise_sigma}
-
-
-def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The points of one family's grid, in the order written; every value checked, defaults filled in.
-
-    Raises:
-        UserError: an unknown or missing hyper-parameter, an empty list, or a value that is not allowed.
-    """
-    from vaecore import families
-
-    known = members("vaecore.families")
-    if family not in known:
-        raise UserError(
-            f"{FILE}: families: there is no {family!r}. Known: {', '.join(known)} (one file each in vaecore/families/)."
-        )
-    declared = families.family_class(family).hyperparameters
-    for name in grid:
-        if name not in declared:
-            has = ", ".join(declared) or "none"
-            raise UserError(f"{FILE}: families.{family}: unknown hyper-parameter {name!r}. It has: {has}.")
-    axes: list[list[Any]] = []
-    for name, hyperparameter in declared.items():
-        where = f"families.{family}.{name}"
-        if name not in grid:
-            if hyperparameter.default is None:
-                raise UserError(
-                    f"{FILE}: {where}: needs a value ({hyperparameter.meaning}); a list makes a grid."
-                )
-            axes.append([hyperparameter.default])
-            continue
-        values = grid[name] if isinstance(grid[name], list) else [grid[name]]
-        if not values:
-            raise UserError(
-                f"{FILE}: {where}: the grid is empty; list at least one value, or leave the family out."
-            )
-        for value in values:
-            try:
-                hyperparameter.check(name, value)
-            except (TypeError, ValueError) as error:
-                raise UserError(f"{FILE}: {where}: {error}") from None
-        canonical = [_canonical(value) for value in values]
-        for position, value in enumerate(canonical):
-            if value in canonical[:position]:
-                raise UserError(f"{FILE}: {where}: {value!r} is listed twice.")
-        axes.append(canonical)
-    return [dict(zip(declared, point, strict=True)) for point in product(*axes)]
-
-
-def _canonical(value: Any) -> Any:
-    """4 and 4.0 are one value, and so have one trial key."""
-    if isinstance(value, Mapping):
-        return {str(key): _canonical(inner) for key, inner in sorted(value.items())}
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value
 
 
 def _settings(values: Mapping[str, Any], where: str) -> Any:

@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 
 from pipeline import provenance
 from pipeline.errors import UserError
-from pipeline.params import Params, hyper_points, of_the_data
+from pipeline.hyper_grid import hyper_points
+from pipeline.params import Params, of_the_data
 from pipeline.store import Ready, Store
 from vaecore import families
 from vaecore.images import Images

@@ -27,8 +27,8 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from pipeline import npy, sprites
-from pipeline.dataset import About, CommonOptions, Prepared, fetched
-from pipeline.download import CHECKSUM_PATTERN, RemoteFile, download, local_path
+from pipeline.dataset import About, DownloadOptions, Prepared, fetched
+from pipeline.download import CHECKSUM_PATTERN, RemoteFile, fetch_files, local_path
 from pipeline.errors import UserError
 from pipeline.grid import factor_table, rows, select
 from pipeline.shrink import shrink
@@ -59,7 +59,7 @@ ABOUT = About(
 )
 
 
-class Options(CommonOptions):
+class Options(DownloadOptions):
     """``datasets.dsprites`` in params.yaml."""
 
     original_size: ClassVar[int] = sprites.SIZE
@@ -82,13 +82,13 @@ class Options(CommonOptions):
 
     @field_validator("url")
     @classmethod
-    def _can_be_had(cls, value: str) -> str:
+    def _is_an_address(cls, value: str) -> str:
         local_path(value)
         return value
 
     @model_validator(mode="after")
     def _url_belongs_to_the_official_file(self) -> Options:
-        for key in ("url", "checksum"):
+        for key in ("url", "checksum", "mirror"):
             if self.source == "drawn" and key in self.model_fields_set:
                 raise ValueError(
                     f"{key} is of no use while images are drawn: set source to official, or remove it"
@@ -103,7 +103,7 @@ def fetch(options: Options, folder: Path) -> None:
         UserError: the file cannot be had, or is another than expected.
     """
     if options.source == "official":
-        download(options.url, folder / OFFICIAL, options.checksum)
+        fetch_files([RemoteFile(OFFICIAL, (options.url,), options.checksum)], folder, options.mirror)
     elif read_json(folder / GEOMETRY) != sprites.description():
         write_json(folder / GEOMETRY, sprites.description())
 

@@ -37,7 +37,13 @@ def test_a_study_without_factors_is_scored_on_its_attributes(tmp_path: Path, mon
         attributes=np.stack([along, noise], axis=1).astype(np.float32),
         meta={"shape": [1, 8, 8], "storage": "uint8", "attribute_names": ["along", "noise"]},
     )
-    training = {"steps": 300, "batch_size": 32, "learning_rate": 0.01, "precision": "float32", "record_every": 100}
+    training = {
+        "steps": 300,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "precision": "float32",
+        "record_every": 100,
+    }
     configure(["r2", "mig", "rate"], families={"ae": {}}, untrained=False, training=training)
     train_all(store)
     evaluate.main()

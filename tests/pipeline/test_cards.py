@@ -49,10 +49,10 @@ def test_samples_are_the_same_each_time(tmp_path: Path):
 
 
 def test_along_a_row_one_factor_changes_alone(tmp_path: Path):
-    sizes = (3, 1, 5, 12)
+    sizes = (3, 1, 5, 10)
     table = factor_table(sizes)
     meta = {"factor_names": ["a", "b", "c", "d"], "factor_sizes": list(sizes), "grid": True}
-    strips = shown(cards.pictures(ready(tmp_path, 180, meta, factors=table))["factors"])
+    strips = shown(cards.pictures(ready(tmp_path, 150, meta, factors=table))["factors"])
     assert len(strips) == 3, "a factor of one value has no row"
     for strip, k in zip(strips, (0, 2, 3), strict=True):
         seen = table[strip]
@@ -69,7 +69,7 @@ def test_without_a_grid_there_is_a_row_per_class_or_attribute(tmp_path: Path):
     meta = {"factor_names": ["early", "odd"], "factor_sizes": [2, 2]}
     strips = shown(cards.pictures(ready(tmp_path / "binary", 60, meta, factors=binary))["factors"])
     for k, strip in enumerate(strips):
-        assert binary[strip, k].tolist() == [0] * 6 + [1] * 6
+        assert binary[strip, k].tolist() == [0] * 5 + [1] * 5
 
     values = np.random.default_rng(0).normal(size=(60, 1)).astype(np.float32)
     (strip,) = shown(cards.pictures(ready(tmp_path / "values", 60, attributes=values))["factors"])

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.params import Params, check_training, hyper_points, load
+from pipeline.hyper_grid import hyper_points
+from pipeline.params import Params, check_training, load
 
 GOOD: dict[str, Any] = {
     "study": "test",
