@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast, final
+from typing import BinaryIO, NoReturn, cast, final
 
 import h5py
 import numpy as np
@@ -23,7 +23,7 @@ import numpy as np
 from pipeline import npy
 from pipeline.errors import UserError
 
-__all__ = ["ENDINGS", "Array", "arrays"]
+__all__ = ["ENDINGS", "Array", "arrays", "wrong"]
 
 HDF5 = (".h5", ".hdf5")
 ENDINGS = (".npy", ".npz", *HDF5)
@@ -48,6 +48,11 @@ class Array:
         """For people: ``images: uint8 [100, 32, 32]``."""
         return f"{self.name}: {self.problem or f'{self.dtype} {list(self.shape)}'}"
 
+    @property
+    def where(self) -> str:
+        """The file and the array, for messages."""
+        return f"{self.path}: {self.name}"
+
     def blocks(self) -> Iterator[np.ndarray]:
         """Some rows of the first axis at a time.
 
@@ -66,6 +71,11 @@ class Array:
         """The whole array: for those that are small."""
         found = list(self.blocks())
         return np.concatenate(found) if found else np.empty(self.shape, self.dtype)
+
+
+def wrong(array: Array, what: str) -> NoReturn:
+    """Say what is wrong with an array. Raises UserError."""
+    raise UserError(f"{array.where}: {what}")
 
 
 def arrays(path: Path) -> dict[str, Array]:

@@ -14,20 +14,18 @@ last factor fastest: the full grid that interventional metrics draw from.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
-from pipeline.array_file import ENDINGS, Array, arrays
+from pipeline.array_file import ENDINGS, Array, arrays, wrong
 from pipeline.dataset import About, Prepared
 from pipeline.download import checksum
 from pipeline.errors import UserError
 from pipeline.ground_truth import attribute_values, factor_indices, grid_places, label_numbers, placed
+from pipeline.image_array import blocks, is_binary, layout, value_range
 from pipeline.own_data import (
     OwnOptions,
     again,
@@ -37,11 +35,9 @@ from pipeline.own_data import (
     read_manifest,
     write_manifest,
 )
-from pipeline.shrink import shrink
 
 __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
-CHANNELS = (1, 3)
 UNCUT = "Cut or pad them to squares, and save them again."
 
 ABOUT = About(
@@ -83,17 +79,6 @@ class Options(OwnOptions):
         return value
 
 
-@dataclass(frozen=True)
-class _Images:
-    """What is known of the images before they are read."""
-
-    array: Array
-    shape: tuple[int, int, int]
-    """(C, H, W) as they come."""
-    last: bool
-    """Channels are on the last axis."""
-
-
 def fetch(options: Options, folder: Path) -> None:
     """Look through the file once, and write down its checksum, what it holds and the range of the images.
 
@@ -103,11 +88,11 @@ def fetch(options: Options, folder: Path) -> None:
     path = _file(options)
     digest, earlier = checksum(path, "sha256"), read_manifest(folder) or {}
     held = arrays(path)
-    images = _images(options, held)
+    images = layout(_member(options, "images", options.images, held), options.channels)
     if earlier.get("sha256") == digest and earlier["images"]["member"] == options.images:
         found = earlier["images"]
     else:
-        found = {"member": options.images, **_range(images.array)}
+        found = {"member": options.images, **value_range(images.array)}
     _assembled(options, held, found)
     members = [str(array) for array in held.values()]
     write_manifest(
@@ -136,26 +121,26 @@ def _assembled(
     options: Options, held: dict[str, Array], found: dict[str, Any], more: dict[str, Any] | None = None
 ) -> Prepared:
     """All that there is to know of the arrays, each checked; the images yet to be read."""
-    images = _images(options, held)
+    images = layout(_member(options, "images", options.images, held), options.channels)
     count, (channels, height, width) = images.array.shape[0], images.shape
-    side = final_side(_where(images.array), height, width, options, UNCUT)
-    binary = _binary(images.array, found)
+    side = final_side(images.array.where, height, width, options, UNCUT)
+    binary = is_binary(images.array, found)
     factors = labels = attributes = None
     sizes: tuple[int, ...] = ()
     label_names: tuple[str, ...] = ()
     values: list[list[int]] = []
     if (array := _truth(options, "factors", held, count)) is not None:
-        factors, values = factor_indices(_where(array), array.values())
+        factors, values = factor_indices(array.where, array.values())
         sizes = tuple(len(found) for found in values)
     if (array := _truth(options, "labels", held, count)) is not None:
-        labels, label_names = label_numbers(_where(array), array.values(), options.label_names)
+        labels, label_names = label_numbers(array.where, array.values(), options.label_names)
     if (array := _truth(options, "attributes", held, count)) is not None:
-        attributes = attribute_values(_where(array), array.values())
+        attributes = attribute_values(array.where, array.values())
     names = _names(options.factor_names, "factor", len(sizes))
     places = None if factors is None else grid_places(factors, sizes)
     in_order = places is None or np.array_equal(places, np.arange(count))
     return Prepared(
-        blocks=_blocks(images, side, binary),
+        blocks=blocks(images, side, binary),
         count=count,
         storage="bits" if binary and side == height else "uint8",
         shape=(channels, side, side),
@@ -194,101 +179,6 @@ def _file(options: Options) -> Path:
     return path
 
 
-def _where(array: Array) -> str:
-    return f"{array.path}: {array.name}"
-
-
-def _wrong(array: Array, what: str) -> NoReturn:
-    raise UserError(f"{_where(array)}: {what}")
-
-
-# --- images -----------------------------------------------------------------------------------------------------------
-
-
-def _images(options: Options, held: dict[str, Array]) -> _Images:
-    """Where N, C, H and W are."""
-    array = _member(options, "images", options.images, held)
-    shape, found = array.shape, f"{array.dtype} {list(array.shape)}"
-    if len(shape) not in (3, 4):
-        _wrong(array, f"{found}; images are [N, H, W], [N, H, W, C] or [N, C, H, W]. Reshape it.")
-    if 0 in shape:
-        _wrong(array, f"{found}; there are no images in it. Save some.")
-    if len(shape) == 3:
-        return _Images(array, (1, *shape[1:]), last=False)
-    first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
-    if options.channels != "auto":
-        first, last = first and options.channels == "first", last and options.channels == "last"
-    if first and last:
-        _wrong(array, f"{found}; axis 1 or axis 3 may be the channels. Set `channels` to first or last.")
-    if not first and not last:
-        axis = {"auto": "1 or axis 3", "first": "1", "last": "3"}[options.channels]
-        _wrong(
-            array,
-            f"{found}; axis {axis} should be the channels, of which there are 1 (grey) or 3 (red, green, blue). "
-            "Leave out others, such as transparency.",
-        )
-    C, H, W = shape[1:] if first else (shape[3], shape[1], shape[2])
-    return _Images(array, (C, H, W), last=last)
-
-
-def _range(array: Array) -> dict[str, float]:
-    """The lowest and the highest value, in one pass."""
-    if array.dtype.kind not in "biuf":
-        _wrong(array, f"is {array.dtype}; images are uint8, bool or float. Save it as one of these.")
-    lowest, highest, start = math.inf, -math.inf, 0
-    for block in array.blocks():
-        if array.dtype.kind == "f" and np.isnan(block).any():
-            row = start + int(np.isnan(block).reshape(len(block), -1).any(axis=1).argmax())
-            _wrong(array, f"image {row} (counted from 0) has NaN in it. Repair it or leave it out.")
-        lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
-        start += len(block)
-    return {"lowest": lowest, "highest": highest}
-
-
-def _binary(array: Array, found: dict[str, Any]) -> bool:
-    """Whether the images are of 0 and 1 only. Raises UserError where they are of other values than they may be."""
-    lowest, highest = found["lowest"], found["highest"]
-    dtype, values = array.dtype, f"{array.dtype} from {lowest:.9g} to {highest:.9g}"
-    if dtype.kind == "f":
-        if lowest < 0 or highest > 1:
-            if 1 < highest <= 255 and lowest >= 0:
-                cure = "Divide by 255, or save as uint8."
-            elif lowest >= -1 and highest <= 1:
-                cure = "If -1 is black, save (images + 1) / 2."
-            else:
-                cure = "Scale them, all by the same rule."
-            _wrong(array, f"{values}; as float, images go from 0 (black) to 1 (white). {cure}")
-        brightest = math.floor(255 * highest + 0.5)
-    elif dtype not in (np.uint8, np.bool_):
-        cure = (
-            "Save images.astype(numpy.uint8)." if 0 <= lowest <= highest <= 255 else "Scale them to 0 to 255."
-        )
-        _wrong(array, f"{values}; images are uint8 from 0 to 255, bool, or float from 0 to 1. {cure}")
-    else:
-        brightest = int(highest)
-    binary = dtype.kind in "bu" and brightest <= 1
-    if brightest == 0 or (brightest == 1 and not binary):
-        _wrong(array, f"{values}: all images are black. Scale them.")
-    return binary
-
-
-def _blocks(images: _Images, side: int, binary: bool) -> Iterator[np.ndarray]:
-    """uint8 [n, C, side, side], or bit-packed rows, some megabytes at a time."""
-    channels, height, width = images.shape
-    for block in images.array.blocks():
-        if images.last:
-            block = np.moveaxis(block, -1, 1)
-        block = block.reshape(len(block), channels, height, width)
-        if binary and side == height:
-            yield np.packbits(block.reshape(len(block), -1), axis=1)
-            continue
-        if binary:
-            block = 255 * block.astype(np.uint8)
-        elif block.dtype.kind == "f":
-            block = np.floor(255 * block.astype(np.float64) + 0.5).astype(np.uint8)
-        yield shrink(block, side)
-
-
 # --- what is known of them --------------------------------------------------------------------------------------------
 
 
@@ -306,7 +196,7 @@ def _member(options: Options, key: str, name: str, held: dict[str, Array]) -> Ar
     else:
         array = held[name]
     if array.problem:
-        _wrong(array, f"{array.problem}.")
+        wrong(array, f"{array.problem}.")
     return array
 
 
@@ -331,17 +221,17 @@ def _truth(options: Options, key: str, held: dict[str, Array], count: int) -> Ar
             "factors": "factors are [N, K], a column per factor. Reshape it: a single factor is [N, 1]",
             "attributes": "attributes are [N, A], a column per attribute. Reshape it: a single one is [N, 1]",
         }[key]
-        _wrong(array, f"{found}; {cure}{without}.")
+        wrong(array, f"{found}; {cure}{without}.")
     if shape[0] != count:
-        _wrong(array, f"{shape[0]:,} rows, and there are {count:,} images. Save one row per image{without}.")
+        wrong(array, f"{shape[0]:,} rows, and there are {count:,} images. Save one row per image{without}.")
     if 0 in shape:
-        _wrong(array, f"{found}; there is nothing in it. Save at least one column{without}.")
+        wrong(array, f"{found}; there is nothing in it. Save at least one column{without}.")
     if array.dtype.kind not in ("biu" if key == "labels" else "biuf"):
         what = "numbers" if key == "attributes" else "whole numbers"
         cure = (
             f"Save numpy.unique({key}, return_inverse=True)[1]" if key == "labels" else "Save it as numbers"
         )
-        _wrong(array, f"{found}; {key} are {what}. {cure}{without}.")
+        wrong(array, f"{found}; {key} are {what}. {cure}{without}.")
     names = getattr(options, f"{key[:-1]}_names")
     if key != "labels" and names and len(names) != shape[1]:
         raise UserError(

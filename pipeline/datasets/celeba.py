@@ -86,8 +86,8 @@ class Options(CommonOptions):
     original_size: ClassVar[int] = WIDTH
 
     folder: str | None = None
-    """A folder that has the three files under their official names; null looks into the one that BETABENCH_DOWNLOADS in the
-    environment names. They may as well lie in data/raw/celeba already."""
+    """A folder that has the three files under their official names, or the zip in it; null looks into the folder that
+    BETABENCH_DOWNLOADS in the environment names. They may as well lie in data/raw/celeba already."""
     split: Literal["official", "drawn"] = "official"
     """The ``official`` test and validation images are these parts; or ``drawn``: ``test_fraction`` and
     ``validation_fraction`` of all images are."""
@@ -187,6 +187,8 @@ def _places(options: Options) -> list[Path]:
     if place is None:  # a mirror of other data sets
         return []
     place = place.expanduser()
+    if place.name == FILES[0].name and place.is_file():
+        return [place.parent]
     if not place.is_dir():
         raise UserError(
             f"{place.absolute()}, which {key} names, is not a folder. Correct it, or leave it out."

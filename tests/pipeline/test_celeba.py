@@ -342,6 +342,14 @@ def test_files_are_taken_from_the_downloads_of_all_data_sets(
     assert len(whole(celeba.prepare(celeba.Options(), tmp_path / "raw"))) == COUNT
 
 
+def test_the_zip_itself_may_be_named(official: Official, tmp_path: Path):
+    archive = official.folder / "img_align_celeba.zip"
+    assert len(whole(official.prepared(tmp_path / "raw", folder=str(archive)))) == COUNT
+    other = official.folder / "list_attr_celeba.txt"
+    with pytest.raises(UserError, match="is not a folder"):
+        official.prepared(tmp_path / "other", folder=str(other))
+
+
 def test_files_may_lie_in_their_place_already(official: Official):
     before = states(official.folder)
     celeba.fetch(celeba.Options(), official.folder)
@@ -393,10 +401,11 @@ def test_a_damaged_file_in_its_place_is_replaced(official: Official, tmp_path: P
 
 
 def test_a_folder_that_is_none_is_told(official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    zipped = str(official.folder / ARCHIVE)
-    with pytest.raises(UserError, match=rf"{ARCHIVE}, which datasets.celeba.folder .* is not a folder"):
-        celeba.fetch(celeba.Options(folder=zipped), tmp_path / "raw")
-    monkeypatch.setenv(DOWNLOADS, zipped)
+    listed = "list_attr_celeba.txt"
+    named = str(official.folder / listed)
+    with pytest.raises(UserError, match=rf"{listed}, which datasets.celeba.folder .* is not a folder"):
+        celeba.fetch(celeba.Options(folder=named), tmp_path / "raw")
+    monkeypatch.setenv(DOWNLOADS, named)
     with pytest.raises(
         UserError, match=rf"which the environment variable {DOWNLOADS} names, is not a folder"
     ):
