@@ -137,7 +137,9 @@ def _parts(meta: Mapping[str, Any]) -> str | None:
 
 
 def _storage(meta: Mapping[str, Any]) -> str:
-    how = "a bit per pixel" if meta["storage"] == "bits" else "a byte per pixel and channel"
+    channels = meta["shape"][0] > 1 and not meta.get("nuisance")
+    how = "a bit per pixel" if meta["storage"] == "bits" else "a byte per pixel"
+    how += " and channel" if channels else ""
     dressed = {"colour": "coloured", "noise": "put on noise", "background": "put on a background"}
     return f"{how}; {dressed[meta['nuisance']]} when they are drawn" if meta.get("nuisance") else how
 

@@ -87,7 +87,7 @@ def test_facts_are_those_of_the_data(tmp_path: Path):
     facts = dict(cards.facts(data))
     assert facts["images"] == "60 of 64×64 pixels, grey"
     assert facts["parts"] == "train 40, test 20"
-    assert facts["stored"] == "0.2 MB, a byte per pixel and channel"
+    assert facts["stored"] == "0.2 MB, a byte per pixel"
     assert facts["noise in the images"] == "σ = 0.04 of their range"
     assert facts["attributes"] == "size"
     assert facts["SHA-256 of the prepared arrays"] == data.meta["checksum"]
