@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from pipeline.study import BASELINE, Setting, Study, symbol
 from pipeline.summary import Column, Estimate, Table, estimates, write_number
@@ -56,7 +57,12 @@ def best_values(study: Study, table: Table) -> list[Best]:
         best = max(rows, key=lambda row: sign * row.cells[place].value)
         cell = best.cells[place]
         others = [values[row.setting.name] for row in rows if row is not best]
-        baseline = values.get(BASELINE)
+        untrained = [
+            setting.name
+            for setting in study.settings[table.dataset]
+            if setting.family == BASELINE and setting.noise == best.setting.noise
+        ]
+        baseline = values.get(untrained[0]) if untrained else None
         found.append(
             Best(
                 dataset=table.dataset,
@@ -82,11 +88,17 @@ def _rivals(best: Estimate, others: list[Estimate]) -> int | None:
 
 
 def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
-    """(family, sentence) of what rate and distortion do from the weakest to the strongest setting of a family."""
+    """(family, sentence) of what rate and distortion do from the weakest to the strongest setting of a family.
+
+    In a study of several likelihoods there is a sentence for each: distortions by another σ are another quantity.
+    """
     rate, distortion = estimates(study, dataset, "rate"), estimates(study, dataset, "distortion")
     sentences = []
-    for family in study.families:
-        settings = _by_strength(study, dataset, family, rate)
+    noises = dict.fromkeys(setting.noise for setting in study.settings[dataset])
+    for family, noise in product(study.families, noises):
+        settings = [
+            setting for setting in _by_strength(study, dataset, family, rate) if setting.noise == noise
+        ]
         if len(settings) < 2 or any(setting.name not in distortion for setting in settings):
             continue
         weak, strong = settings[0], settings[-1]
@@ -94,7 +106,7 @@ def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
         sentences.append(
             (
                 family,
-                f"{name} {weak.strength:g} → {strong.strength:g}: "
+                (f"σ = {noise}, " if noise else "") + f"{name} {weak.strength:g} → {strong.strength:g}: "
                 f"rate {_from_to(rate, weak, strong)}, distortion {_from_to(distortion, weak, strong)} nats"
                 + _capacity(family, settings, rate),
             )

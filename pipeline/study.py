@@ -55,6 +55,8 @@ class Setting:
     """What sets it apart from the family's other settings, with symbols: ``β = 4``; empty where it is the only one."""
     strength: float
     """Final value of the family's first hyper-parameter; NaN where it has none."""
+    noise: str
+    """σ of its likelihood, in a study of several likelihoods; empty where there is one."""
     hyper: str
     """All hyper-parameters as JSON."""
     trials: tuple[Trial, ...]
@@ -190,6 +192,7 @@ def group(trials: Sequence[Trial]) -> list[Setting]:
                 name=name,
                 label="" if family == BASELINE and not several else _label(varying[key], siblings),
                 strength=float("nan") if family == BASELINE else strength(members[0]),
+                noise=_short(noise_of(members[0])) if several else "",
                 hyper=hyper,
                 trials=tuple(members),
             )

@@ -30,7 +30,8 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
     if not {"rate", "distortion"} <= set(table.columns):
         return None
     plane = table[np.isfinite(table["rate"]) & np.isfinite(table["distortion"])]
-    trained = plane[plane.index.get_level_values("setting") != BASELINE]
+    baselines = {setting.name for setting in study.settings[dataset] if setting.family == BASELINE}
+    trained = plane[~plane.index.get_level_values("setting").isin(baselines)]
     frame = trained if len(trained) else plane
     if frame.empty:
         return None
@@ -52,11 +53,18 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
         present = [setting for setting in settings if setting.name in table.index]
         values = {setting.name: table.loc[[setting.name]].droplevel("setting") for setting in present}
         finite = [setting for setting in present if setting.name in plane.index]
-        if family == BASELINE and finite and not _inside(values[BASELINE], x, y):
-            _outside(figure, values[BASELINE], x, y)
-        elif finite:
-            _curve(figure, family, finite, values, look(study, family), x[1])
-        elif present:
+        beyond = [
+            setting for setting in finite if family == BASELINE and not _inside(values[setting.name], x, y)
+        ]
+        if beyond:
+            _outside(figure, [values[setting.name] for setting in beyond], x)
+        # A line joins settings of one likelihood: distortions by another σ are another quantity.
+        for noise in dict.fromkeys(setting.noise for setting in finite if setting not in beyond):
+            alike = [setting for setting in finite if setting.noise == noise]
+            _curve(figure, family, alike, values, look(study, family), x[1])
+        if finite:
+            continue
+        if present:
             _level(figure, family, values[present[0].name], x, look(study, family))
     return figure
 
@@ -89,7 +97,7 @@ def _curve(
     )
     means = [values[setting.name][["rate", "distortion"]].mean() for setting in settings]
     points = sorted(zip(settings, means, strict=True), key=lambda point: (point[0].strength, point[0].name))
-    ends = {0, len(points) - 1} if len(points) > 1 else set()
+    ends = {0, len(points) - 1} if len(points) > 1 or settings[0].noise else set()
     figure.add_scatter(
         x=[float(mean["rate"]) for _, mean in points],
         y=[float(mean["distortion"]) for _, mean in points],
@@ -111,6 +119,7 @@ def _curve(
         hovertemplate=f"<b>{family}</b> %{{customdata[0]}}{hover}",
         name=family,
         legendgroup=family,
+        showlegend=not any(trace.name == family for trace in figure.data),
     )
 
 
@@ -131,12 +140,15 @@ def _level(figure: go.Figure, family: str, values: Any, x: Sequence[float], styl
     )
 
 
-def _outside(figure: go.Figure, values: Any, x: Sequence[float], y: Sequence[float]) -> None:
-    """The baseline beyond the frame: a mark at the edge that says where it is, so that it does not squash the rest."""
-    mean = values[["rate", "distortion"]].mean()
+def _outside(figure: go.Figure, values: Sequence[Any], x: Sequence[float]) -> None:
+    """Baselines beyond the frame: a mark at the edge that says where they are, so that they do not squash the rest."""
+    means = [each[["rate", "distortion"]].mean() for each in values]
+    rate = float(np.mean([mean["rate"] for mean in means]))
+    distortions = sorted({f"{mean['distortion']:.4g}" for mean in means}, key=float)
+    where = distortions[0] if len(distortions) == 1 else f"{distortions[0]} to {distortions[-1]}"
     figure.add_annotation(
-        x=min(max(float(mean["rate"]), x[0]), x[1]), y=1, yref="y domain", yanchor="bottom", xanchor="left",
-        text=f"↑ {BASELINE}: rate {mean['rate']:.2g}, distortion {mean['distortion']:.4g}", showarrow=False,
+        x=min(max(rate, x[0]), x[1]), y=1, yref="y domain", yanchor="bottom", xanchor="left",
+        text=f"↑ {BASELINE}: rate {rate:.2g}, distortion {where}", showarrow=False,
         font={"size": 11, "color": "var(--muted)"},
     )  # fmt: skip
 

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.figures.rate_distortion import rate_distortion
+from pipeline.findings import best_values, trends
 from pipeline.params import Params
 from pipeline.report import scores_csv
 from pipeline.store import Store
 from pipeline.study import BASELINE, group, read
+from pipeline.summary import estimates, summarise
 from pipeline.trial import Trial, expand
-from tests.pipeline.small_study import configure, prepare, train_all, trials_of
+from tests.pipeline.small_study import configure, prepare, train_all
 
 SIGMAS = (0.1, 0.2)
 
@@ -86,16 +89,33 @@ def test_the_datas_own_noise_is_taken_where_it_is_known(store: Store):
 
 
 def test_such_a_study_is_trained_scored_and_reported(store: Store):
+    """Distortions by another σ are another quantity: trends and lines are within one σ, baselines too."""
     from pipeline import evaluate, report
     from pipeline.params import load
 
-    expanded(store, [gaussian(sigma) for sigma in SIGMAS])
+    likelihoods = [gaussian(sigma) for sigma in SIGMAS]
+    model = {"network": {"name": "mlp", "hidden": [16]}, "latents": 3, "likelihood": likelihoods}
+    configure(["rate", "distortion", "negative_elbo", "mse"], model=model)
+    prepare(store)
     train_all(store)
     evaluate.main()
     report.main()
     study = read(load(), store)
-    assert len(trials_of(load(), store)) == 8
-    table = scores_csv(study)
-    assert table["setting"].nunique() == 8
+    assert scores_csv(study)["setting"].nunique() == 8
     page = (store.reports / "index.html").read_text()
     assert "β = 4, σ = 0.2" in page
+
+    sentences = [sentence for family, sentence in trends(study, "digits") if family == "beta_vae"]
+    assert [sentence.partition(":")[0] for sentence in sentences] == ["σ = 0.1, β 1 → 4", "σ = 0.2, β 1 → 4"]
+    (headline,) = (
+        best
+        for best in best_values(study, summarise(study, "digits"))
+        if best.column.metric == "negative_elbo"
+    )
+    untrained = estimates(study, "digits", "negative_elbo")[f"{BASELINE} {headline.setting.noise}"]
+    assert float(headline.baseline.replace(",", "")) == pytest.approx(untrained.mean, rel=0.01)
+    figure = rate_distortion(study, "digits")
+    assert figure is not None
+    lines = [trace for trace in figure.data if trace.name == "beta_vae"]
+    assert [len(trace.x) for trace in lines] == [2, 2]
+    assert [trace.showlegend for trace in lines] == [True, False]
