@@ -45,7 +45,7 @@ lint: $(VENV)/lint
 
 docs: $(VENV)/run
 	python -m metrics.pages docs/metrics
-	python -m pipeline.data_pages docs/datasets --pictures
+	python -m pipeline.data_pages docs/datasets
 
 bench: $(VENV)/bench
 	python -m benchmarks.training

@@ -55,7 +55,7 @@ def page(name: str, pictures: Sequence[str] = ()) -> str:
     if about.files:
         rows = "\n".join(
             f"| `{file.name}` | {decimal(file.size) if file.size is not None else 'not known'} | "
-            f"{f'`{file.checksum}`' if file.checksum else 'none is known: pinned at the first download'} | {_cell(' '.join(file.urls))} |"
+            f"{f'`{file.checksum}`' if file.checksum else 'none is known: pinned at the first download'} | {_cell(' '.join(file.urls)) or 'brought by hand'} |"
             for file in about.files
         )
         parts += ["## Files", f"| file | size | checksum | addresses |\n|---|---|---|---|\n{rows}"]

@@ -48,7 +48,7 @@ class About:
     attributes: tuple[str, ...] = ()
     """Names of continuous quantities known of every image."""
     files: tuple[RemoteFile, ...] = ()
-    """What is downloaded; empty where nothing is."""
+    """What it is made from; empty where that is no published file. A file without addresses is the user's to bring."""
 
 
 class CommonOptions(BaseModel):

@@ -77,6 +77,7 @@ ABOUT = About(
     citation='Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015, pp. 3730-3738, '
     "https://doi.org/10.1109/ICCV.2015.425",
     factors=dict.fromkeys(ATTRIBUTES, 2),
+    files=FILES,
 )
 
 
