@@ -138,4 +138,9 @@ def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, E
 
 
 def _from_to(values: Mapping[str, Estimate], weak: Setting, strong: Setting) -> str:
-    return f"{values[weak.name].mean:.3g} → {values[strong.name].mean:.3g}"
+    return f"{_short(values[weak.name].mean)} → {_short(values[strong.name].mean)}"
+
+
+def _short(value: float) -> str:
+    """Three digits, or as many as the number has before its point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
