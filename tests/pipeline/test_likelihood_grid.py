@@ -7,17 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+import metrics
 from pipeline.errors import UserError
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.findings import best_values, trends
 from pipeline.params import Params
 from pipeline.report import scores_csv
+from pipeline.scoring import seed_of
 from pipeline.store import Store
 from pipeline.study import BASELINE, group, read
 from pipeline.summary import estimates, summarise
-from pipeline.trial import Trial, expand
+from pipeline.trial import Trial, expand, images_of, load_model
 from tests.pipeline.small_study import configure, prepare, train_all
 
 SIGMAS = (0.1, 0.2)
@@ -95,10 +99,28 @@ def test_such_a_study_is_trained_scored_and_reported(store: Store):
 
     likelihoods = [gaussian(sigma) for sigma in SIGMAS]
     model = {"network": {"name": "mlp", "hidden": [16]}, "latents": 3, "likelihood": likelihoods}
-    configure(["rate", "distortion", "negative_elbo", "mse"], model=model)
+    configure(["rate", "distortion", "negative_elbo", "mse", "r2", "mig"], model=model)
     prepare(store)
-    train_all(store)
+    plain = store.read_ready("digits")
+    attributes = np.random.default_rng(0).normal(size=(len(plain), 2)).astype(np.float32)
+    pixels = plain.images.reshape(len(plain), -1).astype(np.float64)
+    attributes[:, 0] = pixels @ np.linalg.svd(pixels - pixels.mean(axis=0), full_matrices=False)[2][0]
+    meta = {"shape": [1, 8, 8], "storage": "uint8", "attribute_names": ["component", "noise"]}
+    store.write_ready("digits", images=plain.images, attributes=attributes, split=plain.split, meta=meta)
+    trial = train_all(store)[0]
     evaluate.main()
+
+    # continuous attributes are the factors of the metrics that take numbers, and of no other
+    table = store.scores_table("digits")
+    assert table is not None
+    assert "mig" not in set(table["metric"])
+    found = table[table["key"] == trial.key].set_index("metric")["value"]
+    ready = store.read_ready("digits")
+    codes, _ = load_model(trial, ready, store).autoencoder.encode(images_of(ready).batch(torch.arange(300)))
+    rng = np.random.default_rng(seed_of(trial.key, "r2"))
+    expected = metrics.function("r2")(codes.detach().numpy(), attributes, rng, test=ready.test)
+    assert found["r2_0"] == pytest.approx(expected["r2_0"], abs=1e-6)
+    assert found["r2_0"] > found["r2_1"]
     report.main()
     study = read(load(), store)
     assert scores_csv(study)["setting"].nunique() == 8
