@@ -72,8 +72,10 @@ def save(
         places: int [N], the row that the k-th row given is stored in; None: in order.
 
     Raises:
-        ValueError: blocks of another type or shape, or another number of rows.
+        ValueError: blocks of another type or shape, another number of rows, or places that leave a row empty.
     """
+    if places is not None and not np.array_equal(np.sort(places), np.arange(shape[0])):
+        raise ValueError(f"places are not the rows 0 to {shape[0] - 1}, each once")
     size = int(np.prod(shape[1:], dtype=np.int64))
     done = 0
     with path.open("wb") as file:

@@ -77,3 +77,10 @@ def test_blocks_that_do_not_make_the_array_are_refused(
 ):
     with pytest.raises(ValueError, match=message):
         npy.save(tmp_path / "images.npy", blocks, ARRAY.shape)
+
+
+@pytest.mark.parametrize("places", [np.zeros(25, int), np.arange(24), np.arange(1, 26)])
+def test_places_that_leave_a_row_empty_are_refused(tmp_path: Path, places: np.ndarray):
+    with pytest.raises(ValueError, match="places are not the rows 0 to 24, each once"):
+        npy.save(tmp_path / "images.npy", [ARRAY], ARRAY.shape, places)
+    assert not list(tmp_path.iterdir())
