@@ -3,7 +3,7 @@
     IRS   = Σ_l w_l IRS_l / Σ_l w_l,          w_l = max_n | z_l(n) − E[z_l] |
     IRS_l = max_k  1 − 1/|V_k| Σ_{v ∈ V_k}  Q_0.99( | z_l − E[z_l | v_k = v] |  given v_k = v ) / w_l
 
-z, v     codes [N, L], factors [N, K]; V_k the values that factor k takes
+z, v     codes [N, L], factors [N, K]; V_k the values that factor k takes, each by itself or in bins (`factor_bins`)
 Q_0.99   the 99th percentile (the maximum in the paper), linear between order statistics
 
 A pure number between 0 and 1, higher is better. The inner sum is how far interventions on the other factors can move the
@@ -13,6 +13,27 @@ the score depends on the codes' scales. Constant codes are dropped, and where al
 implementation. Unlike there, a factor with one value is left out: no code can answer to it.
 
 With few rows per value the conditional means fit them, and the score rises; with one each it would be 1, and is refused.
+
+`factor_bins` says which rows share a value of a factor. None, the default, is the definition: each value by itself.
+disentanglement_lib, the established implementation, first cuts the values of every factor into 20 bins of equal width, as it
+cuts codes for MIG. `factor_bins=20` does the same and gives its scores. Where the values of every factor span less than
+20, each value has a bin of its own and both scores are equal. Beyond that, values share a bin, and what a code says about
+values within a bin counts against it: dSprites has 40 orientations, two to a bin, and 32 positions along each axis, one or
+two to a bin. A bin also has more rows than a value. Measured on 10,000 rows of dSprites' factors (3, 6, 40, 32 and 32 values):
+
+    codes                                           each value   20 bins
+    equal to the factors                              1           0.979
+    independent of them, Gaussian                     0.376       0.372
+    means of a trained VAE                            0.430       0.423
+    means of a trained β-VAE, β = 4                   0.472       0.465
+    means of a trained annealed VAE, C = 25           0.763       0.753
+    means of a trained FactorVAE, γ = 6.4             0.429       0.426
+    means of a trained β-TCVAE, β = 6.4               0.580       0.563
+
+On 100,000 rows the five nets differ by 0.001 to 0.016. The default is each value by itself, because then only which rows share
+a value matters; bins make values numbers, whose order and distances count. Choose 20 to compare with scores of
+disentanglement_lib, as the studies in `studies/` do. (20 is in its sample settings for this score; those of the
+12,600-model study have none for it, and 20 for the other scores that cut into bins.)
 
 R. Suter, Đ. Miladinović, B. Schölkopf, S. Bauer, "Robustly Disentangled Causal Mechanisms: Validating Deep Representations
 for Interventional Robustness", 2019, arXiv:1811.00007. This is the established implementation's version of it: factors are
@@ -25,6 +46,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrics import arrays, interventions
+from metrics.information import binned
 from metrics.standardised import varying
 
 __all__ = ["irs"]
@@ -39,11 +61,15 @@ COST = "O(K·L·N): one partition of every code per factor; O(K·L·N·log N) wh
 _PLACES = 200  # order statistics: beyond, a partition costs more than a sort
 
 
-def irs(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -> dict[str, float]:
+def irs(
+    codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99, factor_bins: int | None = None
+) -> dict[str, float]:
     """Codes [N, L], factors [N, K] -> {"irs", "irs_<j>" for every code j that varies}.
 
-    quantile: of the deviations within one value of a factor; 1 is the paper's maximum. Raises ValueError when no factor
-    varies, when a varying one never has the same value twice, on a quantile outside [0, 1], on NaN or infinity.
+    quantile: of the deviations within one value of a factor; 1 is the paper's maximum. factor_bins: into how many bins of
+    equal width the values of every factor are cut, which makes them numbers; 20 is disentanglement_lib's protocol, None
+    keeps every value by itself. Raises ValueError when no factor varies, when a varying one never has the same value (or
+    bin) twice, on a quantile outside [0, 1], on fewer than 2 bins, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     if not 0 <= quantile <= 1:
@@ -51,6 +77,11 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99) -> dict
             f"quantile: expected a number in [0, 1], got {quantile!r}; the field uses 0.99, the paper 1"
         )
 
+    if factor_bins is not None:
+        factor_bins = arrays.whole(
+            "factor_bins", factor_bins, 2, "disentanglement_lib uses 20, None keeps every value by itself"
+        )
+        v = binned(v.astype(np.float64), factor_bins).T
     groups = interventions.varying(v, 1).values()
     active = np.flatnonzero(varying(z))
     if not len(active):

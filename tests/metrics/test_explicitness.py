@@ -10,14 +10,18 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from metrics.cases import CASES
 from metrics.disentanglement.explicitness import explicitness
 from metrics.standardised import standardised
 from tests.metrics.harness import world
 
 RNG = np.random.default_rng
+UNDEFINED = {
+    "few": "a value has none of the 12 test rows: scikit-learn has no area then, ours leaves the value out, see below"
+}
 
 
-@pytest.mark.parametrize("case", ["noise", "partial", "noisy"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in UNDEFINED])
 def test_equals_the_areas_of_scikit_learn(case: str) -> None:
     arrays = world(case)
     v, test = arrays["factors"], arrays["test"]

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from metrics.disentanglement.irs import irs
+from tests.metrics.harness import REFERENCE
 
+BINS = 20  # the protocol of the established implementation
 GRID = np.stack(np.meshgrid(np.arange(2), np.arange(3), np.arange(4), indexing="ij"), axis=-1).reshape(-1, 3)
 
 
@@ -103,10 +105,62 @@ def test_the_quantile_is_checked(quantile: float) -> None:
         irs(GRID, GRID, quantile=quantile)
 
 
-@pytest.mark.parametrize("case", ["perfect", "rotated", "collapsed"])
+@pytest.mark.parametrize("case", REFERENCE)
 def test_equals_the_established_implementation(shared: Path, case: str) -> None:
     folder = shared / "reference" / "metrics"
     arrays = np.load(folder / f"{case}.npz")
     expected = json.loads((folder / f"{case}.json").read_text())["scores"]["irs"]["IRS"]
+    found = irs(arrays["codes_train"], arrays["factors_train"], factor_bins=BINS)
     # The same order statistics and sums in another order: rounding only.
-    assert irs(arrays["codes_train"], arrays["factors_train"])["irs"] == pytest.approx(expected, abs=1e-9)
+    assert found["irs"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_two_protocols_differ_on_the_reference_of_dsprites_sizes_alone(shared: Path) -> None:
+    for case in REFERENCE:
+        arrays = np.load(shared / "reference" / "metrics" / f"{case}.npz")
+        z, v = arrays["codes_train"], arrays["factors_train"]
+        higher = irs(z, v)["irs"] - irs(z, v, factor_bins=BINS)["irs"]
+        # 40, 32 and 32 values against 20 bins: 0.4102 and 0.4053; no factor of the others has more than 10 values
+        assert higher == (pytest.approx(0.0049, abs=5e-5) if case == "trained" else 0), case
+
+
+def test_values_that_span_less_than_the_bins_have_one_each() -> None:
+    rng = np.random.default_rng(7)
+    v = rng.integers([0, -3, 100], [20, 9, 120], size=(2000, 3))
+    v = v[~np.isin(v[:, 0], [4, 11])]  # values may be missing
+    z = v @ rng.normal(size=(3, 4)) + rng.normal(size=(len(v), 4))
+    assert irs(z, v, factor_bins=BINS) == irs(z, v)
+    assert irs(z, v, factor_bins=2) != irs(z, v)
+
+
+@pytest.mark.parametrize("sizes", [(21,), (40,), (32,), (3, 6, 40, 32, 32)])
+def test_more_values_than_bins_are_cut_as_in_a_literal_transcription(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(8)
+    v = rng.integers(sizes, size=(3000, len(sizes)))
+    z = v @ rng.normal(size=(len(sizes), 5)) + rng.normal(size=(3000, 5))
+    cut = np.stack([np.digitize(x, np.histogram(x, BINS)[1][:-1]) for x in v.T], axis=1)
+    found = irs(z, v, factor_bins=BINS)["irs"]
+    assert found == pytest.approx(transcribed(z, cut, 0.99), abs=1e-9)
+    assert found < irs(z, v)["irs"] - 1e-4
+
+
+def test_a_code_that_tells_values_within_a_bin_apart_is_charged_for_it() -> None:
+    # Values 0 ... 39, two to a bin and each 1/2 off the bin's mean, against a largest deviation of 39/2.
+    v = np.tile(np.arange(40), 5)[:, None]
+    assert irs(v, v)["irs"] == 1
+    assert irs(v, v, factor_bins=BINS)["irs"] == pytest.approx(1 - 0.5 / 19.5, abs=1e-12)
+
+
+def test_values_all_different_share_bins() -> None:
+    v = np.arange(100)[:, None]
+    assert 0.9 < irs(v, v, factor_bins=BINS)["irs"] < 1
+    with pytest.raises(ValueError, match="1 of 1 have another value in every one of the 20 rows"):
+        irs(v[:20], v[:20], factor_bins=BINS)
+
+
+@pytest.mark.parametrize("factor_bins", [1, 0, -20, 2.5, True, "20"])
+def test_the_bins_are_checked(factor_bins: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"factor_bins: expected an integer ≥ 2, got .*disentanglement_lib uses 20"
+    ):
+        irs(GRID, GRID, factor_bins=factor_bins)  # type: ignore[arg-type]

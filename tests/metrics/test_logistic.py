@@ -8,11 +8,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from metrics import logistic
+from metrics.cases import CASES
 from metrics.standardised import standardised
 from tests.metrics.harness import world
 
 
-@pytest.mark.parametrize("case", ["partial", "noisy", "perfect"])
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize("penalty", [1.0, 100.0])
 def test_has_the_loss_of_scikit_learn(case: str, balanced: bool, penalty: float) -> None:

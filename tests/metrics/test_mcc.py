@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from metrics.cases import CASES
 from metrics.disentanglement.mcc import mcc
 from tests.metrics.harness import world
 
@@ -20,7 +21,10 @@ def tried(strength: np.ndarray) -> Any:
     )
 
 
-@pytest.mark.parametrize("case", ["partial", "rotated", "noise", "merged"])
+UNDEFINED = {"constant": "scipy has no correlation of constant codes; here it is 0, see below"}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in UNDEFINED])
 def test_equals_the_best_of_all_assignments(case: str) -> None:
     arrays = world(case)
     z, v = arrays["codes"], arrays["factors"]

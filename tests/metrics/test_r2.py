@@ -8,6 +8,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from metrics.cases import CASES
 from metrics.disentanglement import r2 as module
 from metrics.disentanglement.r2 import r2
 from metrics.standardised import standardised
@@ -16,7 +17,7 @@ from tests.metrics.harness import world
 RNG = np.random.default_rng
 
 
-@pytest.mark.parametrize("case", ["partial", "merged", "rotated", "few"])
+@pytest.mark.parametrize("case", CASES)
 def test_linear_equals_least_squares(case: str) -> None:
     arrays = world(case)
     z, v, test = arrays["codes"], arrays["factors"], arrays["test"]

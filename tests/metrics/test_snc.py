@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
+from metrics.cases import CASES
 from metrics.disentanglement.snc import snc
 from tests.metrics.harness import world
 
@@ -45,7 +46,7 @@ def plain(x: np.ndarray, v: np.ndarray, asked: np.ndarray, answer: np.ndarray) -
     return accuracies
 
 
-@pytest.mark.parametrize("case", ["perfect", "partial", "rotated", "merged", "noisy"])
+@pytest.mark.parametrize("case", CASES)
 def test_equals_a_plain_transcription(case: str) -> None:
     arrays = world(case)
     z, v, test = arrays["codes"], arrays["factors"], arrays["test"]
