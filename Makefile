@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint docs bench bench-metrics bench-data profile clean
+.PHONY: help run test ui lint docs bench bench-gpu gpu-wheels bench-metrics bench-data profile clean
 
 help:
 	@echo "make run    train the study in params.yaml, score it, write reports/index.html"
@@ -21,6 +21,8 @@ help:
 	@echo "make lint   formatting, lint, types"
 	@echo "make docs   the pages of docs/metrics/ and docs/datasets/, from what the modules say and the metrics answer"
 	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (18 minutes on two cores)"
+	@echo "make bench-gpu  all that a GPU is wanted for, at most 8 minutes at a time, with the python that has its PyTorch; again to go on"
+	@echo "make gpu-wheels  pythae and what it needs, for a GPU without an index (GPU_PYTHON=3.12), into benchmarks/wheels/"
 	@echo "make bench-metrics  seconds per metric beside disentanglement_lib, one thread and two, into benchmarks/results/"
 	@echo "make bench-data  batches per second of each format, memory of preparing the largest data set (26 GB of disk), into benchmarks/results/"
 	@echo "make profile  where the time of a training step goes; a trace in benchmarks/traces/"
@@ -50,6 +52,17 @@ docs: $(VENV)/run
 bench: $(VENV)/bench
 	python -m benchmarks.training
 
+# With any python3 that has PyTorch and numpy: a borrowed GPU has one of its own, and no .venv.
+bench-gpu:
+	$(PYTHON) -m benchmarks.gpu
+
+GPU_PYTHON ?= 3.12
+GPU_PLATFORMS ?= --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64
+gpu-wheels: $(VENV)/python
+	rm -rf benchmarks/wheels
+	$(PIP:install=download) --no-deps --only-binary=:all: --python-version $(GPU_PYTHON) $(GPU_PLATFORMS) \
+		-r benchmarks/wheels.txt -d benchmarks/wheels
+
 bench-metrics: $(VENV)/peers
 	python -m benchmarks.metrics
 
@@ -61,7 +74,7 @@ profile: $(VENV)/run
 	python -m benchmarks.step_profile
 
 clean:
-	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info benchmarks/scratch benchmarks/traces
+	rm -rf $(VENV) data runs scores mlflow.db mlartifacts .dvc/cache .dvc/tmp dvc.lock *.egg-info benchmarks/scratch benchmarks/traces benchmarks/wheels
 	find reports -type f ! -name .gitignore -delete
 
 $(VENV)/python:

@@ -16,6 +16,7 @@ import torch
 
 from benchmarks import study_model
 from benchmarks.reference import Loop, Model, plain_state
+from vaecore.batch import Sampler
 from vaecore.families import Family
 from vaecore.images import Images
 from vaecore.precision import Precision
@@ -59,7 +60,7 @@ def _training(family: str, images: Images, seed: int, course: Course) -> Trainin
     )
     model = _family(family, images, seed, course)
     hyper = study_model.FAMILIES[family]
-    return Training(model, images, settings, hyper, seed=seed, device=course.device)
+    return Training(model, Sampler(images), settings, hyper, seed=seed, device=course.device)
 
 
 def _family(family: str, images: Images, seed: int, course: Course) -> Family:
@@ -82,8 +83,8 @@ def _reference(family: str, images: Images, seed: int, course: Course) -> Curves
     sums: dict[str, torch.Tensor] = {}
     since = 0
     for step in range(1, course.steps + 1):
-        x, noise = twin.draw()
-        terms = loop.step(x, noise, twin.hyper_at(step))
+        batch, noise = twin.draw()
+        terms = loop.step(batch.x, noise, twin.hyper_at(step))
         if "critic_objective" in terms:
             terms["critic_loss"] = terms.pop("critic_objective")
             terms["loss"] = terms["loss"] + terms["critic_loss"]

@@ -7,8 +7,8 @@ They want a data set to draw from and a function from observations to codes. Bot
     Grid    observations are numbers of combinations of factors, drawn uniformly. For the β-VAE and FactorVAE scores, which draw
             2.9 million fresh images: none is rendered or encoded, its code is read from a table in memory.
 
-Settings are those of the library's ``unsupervised_study_v1``. It has none for IRS, and the library's sample of them cuts factors into 20 bins
-as it does codes, which would merge values of the larger factors of dSprites: it gets as many bins as the largest factor has values.
+Settings are those of the library's ``unsupervised_study_v1``. It has none for IRS, which gets those of the library's sample: factors are cut
+into 20 bins, as codes are for MIG. Ours cuts them likewise here (``factor_bins``).
 
 TensorFlow is wanted by ``gin.tf`` alone, and ``gin`` serves as well; so pip installs the library without its dependencies (peers.txt).
 """
@@ -38,11 +38,11 @@ from disentanglement_lib.evaluation.metrics import (  # noqa: E402
     utils,
 )
 
+from benchmarks.metric_timing import BINS  # noqa: E402
 from benchmarks.synthetic_codes import Table  # noqa: E402
 
 __all__ = ["INTERVENTIONAL", "Grid", "Rows", "score"]
 
-BINS = 20
 INTERVENTIONAL = ("beta_vae_score", "factor_vae_score")
 """Metrics that draw fresh images with a factor held fixed; they need to know every code."""
 
@@ -94,7 +94,7 @@ def score(name: str, table: Table, points: tuple[int, int], seed: int = 0) -> di
     np.random.seed(seed)  # noqa: NPY002 - scikit-learn's trees and the library's own draws take this one
     random_state = np.random.RandomState(seed)  # what the library works with
     gin.bind_parameter("discretizer.discretizer_fn", utils._histogram_discretize)
-    gin.bind_parameter("discretizer.num_bins", max(table.sizes) if name == "irs" else BINS)
+    gin.bind_parameter("discretizer.num_bins", BINS)
     gin.bind_parameter("prune_dims.threshold", 0.05)
     train, test = table.train, len(table.codes) - table.train
     if name in INTERVENTIONAL:

@@ -31,7 +31,7 @@ def step(
     down = _layers(reference.encoder("conv", image_shape, latents), image_shape[1])
     up = _layers(reference.decoder("conv", image_shape, latents), image_shape[1] // 16)
     products = sum(3 * m for m in down) - down[0] + sum(3 * m for m in up)
-    if family == "factor_vae":
+    if family in reference.WITH_CRITIC:
         critic = _layers(reference.critic(latents), 1)
         products += (
             6 * sum(critic) - critic[0] if one_pass else 2 * sum(critic) + 2 * (3 * sum(critic) - critic[0])

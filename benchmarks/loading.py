@@ -30,6 +30,7 @@ import torch
 from benchmarks import machine
 from benchmarks.table import table
 from vaecore import families
+from vaecore.batch import Sampler
 from vaecore.images import Images
 from vaecore.nuisances import Nuisance
 from vaecore.training import Settings, Training, train
@@ -99,14 +100,9 @@ def opened(form: Format, path: Path) -> Images:
 
 
 def loader(images: Images, generator: torch.Generator) -> Callable[[], None]:
-    """Delivers one batch, drawn as ``Training.draw`` draws it."""
-
-    def deliver() -> None:
-        index = torch.randint(len(images), (BATCH,), generator=generator)
-        salt = torch.randint(1 << 31, (BATCH,), generator=generator) if images.nuisance is not None else None
-        images.batch(index, salt)
-
-    return deliver
+    """Delivers one batch, drawn as a training draws it."""
+    sampler = Sampler(images)
+    return lambda: void(sampler.draw(BATCH, generator))
 
 
 def trainer(form: Format, images: Images, chunk: int) -> Callable[[], None]:
@@ -116,7 +112,7 @@ def trainer(form: Format, images: Images, chunk: int) -> Callable[[], None]:
         dataset_size=len(images), hyper={}, seed=0,
     )  # fmt: skip
     settings = Settings(steps=ENDLESS, batch_size=BATCH, learning_rate=1e-4, record_every=chunk)
-    rows = train(Training(family, images, settings, {}, seed=0))
+    rows = train(Training(family, Sampler(images), settings, {}, seed=0))
     return lambda: void(next(rows))
 
 

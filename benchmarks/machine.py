@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["cores", "describe", "device_name", "result_path", "version"]
+__all__ = ["cores", "describe", "device_name", "engine", "result_path", "slug", "version"]
 
 RESULTS = Path(__file__).parent / "results"
+ENGINE = Path(__file__).parents[1] / "vaecore"
 
 
 def cores() -> int:
@@ -46,17 +49,29 @@ def describe(device: str) -> dict[str, Any]:
         "pythae": version("pythae"),
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _commit(),
+        "vaecore": engine(),
     }
 
 
-def result_path(benchmark: str, machine: dict[str, Any], suffix: str, folder: Path | None = None) -> Path:
+def engine() -> str:
+    """Digest of vaecore's files: a result of other code has another, committed or not."""
+    digest = hashlib.sha256()
+    for path in sorted(ENGINE.rglob("*.py")):
+        digest.update(path.relative_to(ENGINE).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def slug(machine: Mapping[str, Any]) -> str:
+    """The device in a file's name: gpu-<its name>, or <its name>-<n>-cores."""
+    name = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
+    return f"{name}-{machine['cores']}-cores" if machine["kind"] == "cpu" else f"gpu-{name}"
+
+
+def result_path(benchmark: str, machine: Mapping[str, Any], suffix: str, folder: Path | None = None) -> Path:
     """<folder>/<benchmark>-<device>-<date><suffix>; the folder, benchmarks/results/ unless given, is made."""
-    slug = re.sub(r"[^a-z0-9]+", "-", machine["device"].lower()).strip("-")
-    if machine["kind"] == "cpu":
-        slug += f"-{machine['cores']}-cores"
     folder = folder or RESULTS
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{benchmark}-{slug}-{machine['date'][:10]}{suffix}"
+    return folder / f"{benchmark}-{slug(machine)}-{machine['date'][:10]}{suffix}"
 
 
 def version(package: str) -> str | None:

@@ -63,6 +63,8 @@ SUITE = {
 TOGETHER = {"modularity_explicitness": ("modularity", "explicitness")}
 """Rows that are several metrics of ours; the others are called like the one."""
 DRAWING = ("beta_vae_score", "factor_vae_score")
+BINS = 20
+"""Of codes, and of IRS's factors; the peer's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +126,7 @@ def arguments(name: str, table: Table, task: Task) -> dict[str, Any]:
         "factors": table.factors[rows],
         "targets": table.factors[rows],
         "test": held,
+        "factor_bins": BINS,
         "jobs": task.threads,
         "train_points": task.points[0],
         "evaluation_points": task.points[1],

@@ -118,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         f"packing on {described['device']}, {described['cores']} cores, torch {described['torch']}; images/s"
     )
     results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         sprites.write(settings.images, folder)
         for network in settings.networks:
             for family in settings.families:
@@ -140,7 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> Path:
                     }
                     for (candidate, n), entry in entries.items()
                 ]
-    path = machine.result_path("packing", described, ".json", settings.out)
+    name = "packing"
+    if set(settings.networks) != set(NETWORKS):
+        name += "-" + "-".join(settings.networks)
+    path = machine.result_path(name, described, ".json", settings.out)
     options = {name: value for name, value in vars(settings).items() if name != "out"}
     content = {"benchmark": "packing", "machine": described, "settings": options, "results": results}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

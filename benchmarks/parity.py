@@ -29,6 +29,7 @@ import torch
 
 from benchmarks import machine, sprites, study_model
 from benchmarks.curves import PATHS, Course, Curves, curves
+from benchmarks.reference import WITH_CRITIC
 from benchmarks.seed_noise import LEVEL, compare
 from benchmarks.table import table
 from vaecore.memory import keep_freed_memory
@@ -161,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     described = machine.describe(settings.device)
     seeds = range(settings.seeds)
     # the slow ones first
-    order = sorted(settings.families, key=lambda family: family != "factor_vae")
+    order = sorted(settings.families, key=lambda family: family not in WITH_CRITIC)
     tasks = [(family, seed, path) for family in order for seed in seeds for path in reversed(PATHS)]
     threads = max(1, machine.cores() // settings.processes)
     done = run_all(tasks, course, settings.images, settings.processes, threads)

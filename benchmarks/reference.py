@@ -17,18 +17,22 @@ Everything in nats, means over the batch; symbols as in ``vaecore.families`` and
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-__all__ = ["Loop", "Model", "critic", "decoder", "encoder", "objectives", "plain_state"]
+__all__ = ["WITH_CRITIC", "Loop", "Model", "critic", "decoder", "encoder", "objectives", "plain_state"]
 
 Shape = tuple[int, int, int]
+Terms = dict[str, Tensor]
+Noise = Mapping[str, Tensor]
+Hyper = Mapping[str, float | Tensor]
 
 
 def encoder(network: str, shape: Shape, latents: int) -> nn.Sequential:
@@ -88,7 +92,7 @@ class Model(nn.Module):
         super().__init__()
         self.encoder = encoder(network, shape, latents)
         self.decoder = decoder(network, shape, latents)
-        self.critic = critic(latents) if family == "factor_vae" else None
+        self.critic = critic(latents) if family in WITH_CRITIC else None
 
 
 def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -103,10 +107,10 @@ def objectives(
     family: str,
     model: Model,
     x: Tensor,
-    noise: Mapping[str, Tensor],
-    hyper: Mapping[str, float | Tensor],
+    noise: Noise,
+    hyper: Hyper,
     dataset_size: int,
-) -> dict[str, Tensor]:
+) -> Terms:
     """Batch means []: loss, distortion, rate, and the family's own; ``critic_objective`` is to be minimised by the critic.
 
     ``noise``: "posterior" standard normal [B, L]; for FactorVAE "permutation" uniform [B, L], whose order permutes each latent.
@@ -117,33 +121,58 @@ def objectives(
     distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
     rate = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(1)
     terms = {"distortion": distortion.mean(), "rate": rate.mean()}
-    elbo = terms["distortion"] + terms["rate"]
-    if family == "annealed_vae":
-        gap = (terms["rate"] - hyper["capacity"]).abs()
-        return {"loss": terms["distortion"] + hyper["gamma"] * gap, **terms, "capacity_gap": gap}
-    if family == "beta_tc_vae":
-        correlation = total_correlation(z, mean, log_variance, dataset_size).mean()
-        loss = elbo + (hyper["beta"] - 1) * correlation
-        return {"loss": loss, **terms, "total_correlation": correlation}
-    if family == "factor_vae":
-        assert model.critic is not None
-        held = {name: weight.detach() for name, weight in model.critic.named_parameters()}
-        verdict = functional_call(model.critic, held, (z,)).float()
-        correlation = (verdict[:, 0] - verdict[:, 1]).mean()
-        codes = z.detach()
-        shuffled = codes.gather(0, noise["permutation"].argsort(0))
-        joint = torch.zeros(len(z), dtype=torch.int64, device=z.device)
-        critic_objective = 0.5 * (
-            F.cross_entropy(model.critic(codes).float(), joint)
-            + F.cross_entropy(model.critic(shuffled).float(), joint + 1)
-        )
-        return {
-            "loss": elbo + hyper["gamma"] * correlation,
-            **terms,
-            "total_correlation": correlation,
-            "critic_objective": critic_objective,
-        }
-    return {"loss": elbo, **terms}
+    return OBJECTIVES[family](model, Codes(z, mean, log_variance), terms, noise, hyper, dataset_size)
+
+
+class Codes(NamedTuple):
+    z: Tensor
+    mean: Tensor
+    log_variance: Tensor
+
+
+def _vae(model: Model, codes: Codes, terms: Terms, noise: Noise, hyper: Hyper, N: int) -> Terms:
+    return {"loss": terms["distortion"] + terms["rate"], **terms}
+
+
+def _annealed_vae(model: Model, codes: Codes, terms: Terms, noise: Noise, hyper: Hyper, N: int) -> Terms:
+    gap = (terms["rate"] - hyper["capacity"]).abs()
+    return {"loss": terms["distortion"] + hyper["gamma"] * gap, **terms, "capacity_gap": gap}
+
+
+def _beta_tc_vae(model: Model, codes: Codes, terms: Terms, noise: Noise, hyper: Hyper, N: int) -> Terms:
+    correlation = total_correlation(*codes, N).mean()
+    loss = terms["distortion"] + terms["rate"] + (hyper["beta"] - 1) * correlation
+    return {"loss": loss, **terms, "total_correlation": correlation}
+
+
+def _factor_vae(model: Model, codes: Codes, terms: Terms, noise: Noise, hyper: Hyper, N: int) -> Terms:
+    assert model.critic is not None
+    z = codes.z
+    held = {name: weight.detach() for name, weight in model.critic.named_parameters()}
+    verdict = functional_call(model.critic, held, (z,)).float()
+    correlation = (verdict[:, 0] - verdict[:, 1]).mean()
+    seen = z.detach()
+    shuffled = seen.gather(0, noise["permutation"].argsort(0))
+    joint = torch.zeros(len(z), dtype=torch.int64, device=z.device)
+    critic_objective = 0.5 * (
+        F.cross_entropy(model.critic(seen).float(), joint)
+        + F.cross_entropy(model.critic(shuffled).float(), joint + 1)
+    )
+    return {
+        "loss": terms["distortion"] + terms["rate"] + hyper["gamma"] * correlation,
+        **terms,
+        "total_correlation": correlation,
+        "critic_objective": critic_objective,
+    }
+
+
+OBJECTIVES: dict[str, Callable[..., Terms]] = {
+    "vae": _vae,
+    "annealed_vae": _annealed_vae,
+    "beta_tc_vae": _beta_tc_vae,
+    "factor_vae": _factor_vae,
+}
+WITH_CRITIC = {"factor_vae"}
 
 
 def total_correlation(z: Tensor, mean: Tensor, log_variance: Tensor, dataset_size: int) -> Tensor:

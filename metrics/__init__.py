@@ -15,6 +15,7 @@ Each module states what it measures, for reports and documentation:
     UNIT: str                        of the main value; "" for a pure number
     HIGHER_IS_BETTER: bool | None    of the main value; None: neither end is better by itself
     RANGE: tuple[float, float]       of the main value, ±inf where it has no bound
+    STANDARD_NORMAL: bool            whether it presumes the prior N(0, I); may be left out where it does not
     BLIND_TO: str                    what it does not see, in a sentence or two
     COST: str                        how its time grows, in N images, L latents, K factors
 """
@@ -47,6 +48,8 @@ class Description:
     range: tuple[float, float]
     numbers: bool
     """Its factors may be real numbers: continuous attributes will do."""
+    standard_normal: bool
+    """It presumes that the prior of the codes is N(0, I): of a model with another one it would tell something else."""
     blind_to: str
     cost: str
     text: str
@@ -83,6 +86,7 @@ def describe(name: str) -> Description:
         higher_is_better=module.HIGHER_IS_BETTER,
         range=module.RANGE,
         numbers=getattr(module, "NUMBERS", False),
+        standard_normal=getattr(module, "STANDARD_NORMAL", False),
         blind_to=module.BLIND_TO,
         cost=module.COST,
         text=module.__doc__ or "",

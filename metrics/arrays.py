@@ -12,12 +12,13 @@
 | reconstructions | [N, C, H, W] | real, |value| ≤ 1e15 (a Gaussian mean may leave [0, 1])         |
 | distortion      | [N]          | nats per image, finite                                          |
 | rate            | [N]          | nats per image, finite or +inf                                  |
+| rate_per_group  | [N, G]       | nats per image and group of latents, likewise; they add up to rate |
 | peer_mean       | [P, N, L]    | mean, of P models that differ from this one in the seed alone   |
 | peer_std        | [P, N, L]    | std, likewise                                                   |
 | real            | [N, C, H, W] | real in [0, 1]: images of the data set                          |
 | samples         | [M, C, H, W] | real in [0, 1]: images that the model makes of z drawn from the prior |
 
-N counts images, L latents, K ground-truth factors, P peers, M samples.
+N counts images, L latents, G groups of latents (often each is one), K ground-truth factors, P peers, M samples.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics import posterior
+
 __all__ = ["CASES", "LATENTS", "ROWS", "SIZES", "world"]
 
 SIZES = (3, 4, 5)
@@ -65,6 +67,7 @@ def world(case: str, seed: int = 0) -> dict[str, Any]:
     error = _ERROR.get(case, 0.0)
     images = _images(factors, rng)
     shift = rng.random(images.shape)
+    groups = posterior.rates(codes, std)
     fresh = _images(grid[rng.integers(len(grid), size=n)], rng)
     peers = [_codes(case, factors, np.random.default_rng(1000 + seed + p)) for p in range(3)]
     orders = [np.random.default_rng(2000 + seed + p).permutation(LATENTS) for p in range(3)]
@@ -81,7 +84,8 @@ def world(case: str, seed: int = 0) -> dict[str, Any]:
         "real": images,
         "samples": fresh + error * (rng.random(images.shape) - fresh),
         "distortion": 10 + 100 * error + rng.random(n),
-        "rate": 5 + rng.random(n),
+        "rate": groups.sum(axis=1),
+        "rate_per_group": groups,
         "peer_mean": np.stack([codes[:, order] for codes, order in zip(peers, orders, strict=True)]),
         "peer_std": np.stack([std[:, order] for order in orders]),
         "dimensions": images[0].size,

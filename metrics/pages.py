@@ -59,6 +59,7 @@ _FOLDERS = {
     "representation": "What are the codes good for afterwards?",
     "samples": "Do images made from the prior look like the data?",
 }
+PRIOR = "The prior N(0, I): a study leaves it out for a family that has another one."
 _ALIGNED = re.compile(r"^\S.{0,40}?\s{2,}\S")
 
 Table = Mapping[str, Mapping[str, float]]
@@ -136,6 +137,8 @@ def page(name: str) -> str:
     if settings:
         rows = "\n".join(f"| `{setting}` | `{_written(default)}` |" for setting, default in settings.items())
         parts.append(f"| setting | default |\n|---|---|\n{rows}")
+    if about.standard_normal:
+        parts += ["## What it presumes", PRIOR]
     parts += ["## What it is blind to", about.blind_to, "## Cost", about.cost]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import median
@@ -13,7 +14,7 @@ from pipeline import provenance
 from pipeline.store import Store
 from pipeline.study import Study
 
-__all__ = ["documentation", "metric_facts", "run_facts", "times", "troubles"]
+__all__ = ["documentation", "metric_facts", "mixed_precision", "run_facts", "times", "troubles"]
 
 VERSIONS = ("python", "torch", "ray", "mlflow", "numpy", "scikit-learn")
 REASONS = {
@@ -55,6 +56,7 @@ def run_facts(study: Study, store: Store) -> list[tuple[str, str]]:
         ("processor", _distinct(machine.get("cpu") for machine in machines)),
         ("accelerator", _distinct(machine.get("gpu") for machine in machines) or "none"),
         ("device of a trial", _distinct(f"{result.get('device')}, threads: {result.get('threads')}" for result in results)),
+        ("computed in", _distinct(result.get("precision") for result in results)),
         ("system", _distinct(machine.get("system") for machine in machines)),
         *((f"{name} version", _distinct(machine.get(name) for machine in machines)) for name in VERSIONS),
     ]  # fmt: skip
@@ -75,6 +77,27 @@ def run_facts(study: Study, store: Store) -> list[tuple[str, str]]:
         facts.append(("interrupted and resumed", f"{interrupted} trials"))
     facts.append(("git commit", provenance.git_commit(store.root) or "not in a git repository"))
     return [(what, value or "not recorded") for what, value in facts]
+
+
+def mixed_precision(study: Study) -> list[str]:
+    """A sentence for each data set and family whose trials computed in different precisions: they met different hardware."""
+    sentences = []
+    for dataset, settings in study.settings.items():
+        for family in dict.fromkeys(setting.family for setting in settings):
+            trials = [trial for setting in settings if setting.family == family for trial in setting.trials]
+            found: dict[tuple[str, ...], Counter[str]] = {}
+            for trial in trials:  # auto depends on the network too: only trials of one model are compared
+                model = tuple(str(getattr(trial, axis)) for axis in trial.varied)
+                if (precision := study.results.get(trial.key, {}).get("precision")) is not None:
+                    found.setdefault(model, Counter())[precision] += 1
+            counts = sum((each for each in found.values() if len(each) > 1), Counter())
+            if counts:
+                listed = ", ".join(f"{precision} in {count}" for precision, count in sorted(counts.items()))
+                sentences.append(
+                    f"{family} on {dataset}: trials computed in different precisions ({listed}), since auto chose by the hardware that "
+                    "they met. Set training.precision to compare them without that."
+                )
+    return sentences
 
 
 def times(study: Study) -> list[dict[str, Any]]:
@@ -121,6 +144,7 @@ def metric_facts(about: metrics.Description) -> list[tuple[str, str]]:
     return [
         *facts,
         ("range", f"{low} to {high}{' ' + about.unit if about.unit else ''}{better}"),
+        *([("presumes", "the prior N(0, I)")] if about.standard_normal else []),
         ("blind to", about.blind_to),
         ("cost", about.cost),
     ]

@@ -18,7 +18,7 @@ from pipeline.contact_sheet import png, sheet
 from pipeline.dataset import About
 from pipeline.folders import member, members
 from pipeline.grid import evenly_spaced, rows
-from pipeline.store import Ready
+from pipeline.ready import Ready
 from pipeline.trial import images_of
 
 __all__ = ["about", "facts", "files", "pictures"]

@@ -1,39 +1,47 @@
 """A trained model's account of a data set: every image encoded once, batch by batch.
 
-    q(z | x_n) = encoder(x_n)                       mean, std  [N, L]
-    R_n = Σ_l KL[q(z_l | x_n) ‖ p(z_l)]             rate       [N]  nats per image
-    D_n = -log p(x_n | z_n),  z_n ~ q(z | x_n)      distortion [N]  nats per image, one sample
-    x̂_n = E[x | z = mean_n]                         reconstruction [C, H, W], from the posterior's mean
+    codes, mean, std        [N, L]           what the family says represents an image; mean and std of q(z | x), where it has them
+    rate, rate_per_group    [N], [N, G]      nats per image, against the family's own prior
+    distortion              [N]              -log p(x | z) in nats, of one z ~ q(z | x)
+    reconstruction          [N, C, H, W]     the expected image of its code
 
-These are the distortion and rate of every family's ``terms``, without what else an objective holds (a critic, a total
-correlation), so that adding a score to a trained model costs no more than the passes it needs. The noise of z_n is drawn
-for the whole data set at once, from a seed: the batch size changes the speed, not the numbers.
+All of it is what the family says (``vaecore.families``): nothing is computed anew from mean and std. The noise of the samples is drawn for
+the whole data set at once, from a seed: the batch size changes the speed, not the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from vaecore.families import Family
-from vaecore.images import Images
+from vaecore.batch import Batch, Sampler
+from vaecore.families import Encoding, Family
+from vaecore.noise import Shapes
 
-__all__ = ["Batch", "collect", "encode"]
+__all__ = ["Seen", "collect", "drawn", "encode", "placed"]
+
+NATS = {"rate", "rate_per_group", "distortion"}
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What is known of B consecutive images; b of them were decoded too. None is what was not asked for, or b = 0."""
+class Seen:
+    """What is known of B consecutive images, of which b were decoded too. None is what was not asked for, what the family does not have, or
+    b = 0."""
 
-    mean: np.ndarray
+    codes: np.ndarray
     """float32 [B, L]"""
-    std: np.ndarray
+    mean: np.ndarray | None
+    """float32 [B, L]"""
+    std: np.ndarray | None
     """float32 [B, L]; 0 for a deterministic code."""
     rate: np.ndarray
     """float64 [B]; +inf for a deterministic code."""
+    rate_per_group: np.ndarray
+    """float64 [B, G]"""
     distortion: np.ndarray | None
     """float64 [b]"""
     images: np.ndarray | None
@@ -42,9 +50,21 @@ class Batch:
     """float32 [b, C, H, W], as ``images``."""
 
 
+def drawn(shapes: Shapes, seed: int) -> dict[str, np.ndarray]:
+    """Noise from a seed, the same whatever device takes it (``vaecore.noise`` says what shapes are)."""
+    rng = np.random.default_rng(seed)
+    draw: dict[str, Callable[..., np.ndarray]] = {"normal": rng.standard_normal, "uniform": rng.random}
+    return {name: draw[kind](shape, dtype=np.float32) for name, (kind, shape) in shapes.items()}
+
+
+def placed(noise: Mapping[str, np.ndarray], rows: slice | np.ndarray, device: str) -> dict[str, torch.Tensor]:
+    """Some rows of the noise, on ``device``."""
+    return {name: torch.from_numpy(array[rows]).to(device) for name, array in noise.items()}
+
+
 def encode(
     family: Family,
-    images: Images,
+    sampler: Sampler,
     *,
     batch_size: int,
     seed: int,
@@ -52,49 +72,60 @@ def encode(
     distortion: bool = True,
     reconstructions: bool = True,
     device: str = "cpu",
-) -> Iterator[Batch]:
+) -> Iterator[Seen]:
     """Pass over all images, in order.
 
     Args:
         rows: bool [N], the images to decode; None means all.
         distortion: whether samples are decoded, to find how improbable the images are.
-        reconstructions: whether means are decoded; holds ``batch_size`` images as floats, twice.
+        reconstructions: whether codes are decoded; holds ``batch_size`` images as floats, twice.
         seed: of the posterior's samples.
     """
     family = family.to(device).eval()
-    autoencoder = family.autoencoder
-    noise = None
-    if distortion and autoencoder.posterior.noise:
-        shape = (len(images), autoencoder.latents)
-        noise = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        some = images.part(start, start + batch_size).to(device)
+    noise = drawn(family.code_noise(len(sampler.images)), seed)
+    for start in range(0, len(sampler.images), batch_size):
+        some = sampler.part(start, start + batch_size).to(device)
+        part = slice(start, start + len(some))
+        decoded = np.ones(len(some), dtype=bool) if rows is None else rows[part]
+        keep = torch.from_numpy(np.flatnonzero(decoded)).to(device)
         with torch.inference_mode():
-            x = some.batch(torch.arange(len(some), device=device))  # [B, C, H, W]
-            posterior = autoencoder.posterior(autoencoder.encoder(x))
-            mean, std, rate = posterior.mean, posterior.std, posterior.kl().double().sum(1)
-            keep = np.arange(len(x)) if rows is None else np.flatnonzero(rows[part])
-            kept = torch.from_numpy(keep).to(device)
-            D = x_hat = None
-            if distortion and len(keep):
-                z = posterior.sample(None if noise is None else torch.from_numpy(noise[part]).to(device))
-                D = -autoencoder.likelihood.log_prob(x[kept], autoencoder.decoder(z[kept])).double()
-            if reconstructions and len(keep):
-                x_hat = autoencoder.decode(mean[kept])
-        yield Batch(
-            mean=_array(mean),
-            std=_array(std),
-            rate=_array(rate),
-            distortion=None if D is None else _array(D),
-            images=None if x_hat is None else _array(x[kept]),
+            batch = some.batch(torch.arange(len(some), device=device))
+            kept = batch.part(keep) if len(keep) < len(some) else batch
+            seen = _encoding(family, batch, placed(noise, part, device), decoded & distortion)
+            x_hat = family.reconstruct(kept) if reconstructions and len(keep) else None
+        yield Seen(
+            **seen,
+            images=None if x_hat is None else _array(kept.x),
             reconstructions=None if x_hat is None else _array(x_hat),
         )
 
 
+def _encoding(
+    family: Family, batch: Batch, noise: Mapping[str, torch.Tensor], decoded: np.ndarray
+) -> dict[str, Any]:
+    """The batch's encoding as arrays; the distortion is that of the images that are ``decoded``, bool [B]."""
+    encodings, places = [], []
+    for with_distortion in (True, False):
+        chosen = np.flatnonzero(decoded == with_distortion)
+        if len(chosen):
+            index = torch.from_numpy(chosen).to(batch.x.device)
+            some = {name: each[index] for name, each in noise.items()}
+            encodings.append(family.encode(batch.part(index), some, distortion=with_distortion))
+            places.append(chosen)
+    order = np.argsort(np.concatenate(places))
+    found: dict[str, Any] = {}
+    for name in Encoding._fields:
+        parts = [_array(part) for each in encodings if (part := getattr(each, name)) is not None]
+        joined = np.concatenate(parts) if parts else None
+        if joined is not None and name in NATS:
+            joined = joined.astype(np.float64)
+        found[name] = joined if joined is None or len(joined) < len(order) else joined[order]
+    return found
+
+
 def collect(
     family: Family,
-    images: Images,
+    sampler: Sampler,
     names: Collection[str],
     *,
     batch_size: int,
@@ -103,14 +134,14 @@ def collect(
     device: str = "cpu",
     watch: Sequence[Callable[[np.ndarray, np.ndarray], None]] = (),
 ) -> dict[str, np.ndarray]:
-    """One pass over all images, no further than it is needed, for the arrays ``names`` (fields of :class:`Batch`).
+    """One pass over all images, no further than it is needed, for the arrays ``names`` (fields of :class:`Seen`).
 
     Every batch of images and reconstructions is shown to those who ``watch``. Distortion and what is shown are of ``rows``.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for batch in encode(
+    for seen in encode(
         family,
-        images,
+        sampler,
         batch_size=batch_size,
         seed=seed,
         rows=rows,
@@ -119,11 +150,11 @@ def collect(
         device=device,
     ):
         for name, arrays in parts.items():
-            if (array := getattr(batch, name)) is not None:
+            if (array := getattr(seen, name)) is not None:
                 arrays.append(array)
-        if batch.images is not None and batch.reconstructions is not None:
+        if seen.images is not None and seen.reconstructions is not None:
             for look in watch:
-                look(batch.images, batch.reconstructions)
+                look(seen.images, seen.reconstructions)
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 

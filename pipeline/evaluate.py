@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.applicability import left_out
 from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
 from pipeline.params import Params, check_training, load
+from pipeline.ready import Ready
 from pipeline.score_tasks import results
 from pipeline.scores import Work, asked, keep, kept, log_scores, plan, table
-from pipeline.store import Ready, Store
+from pipeline.store import Store
 from pipeline.tracking import Tracker
 from pipeline.trial import expand
 
@@ -64,6 +66,8 @@ def main() -> None:
         f"{len(work)} to score",
         flush=True,
     )
+    for line in left_out(list(params.evaluation.metrics), finished, ready):
+        print(f"evaluate: does not apply to {line}", flush=True)
     failures = evaluate_trials(work, params, ready, store) if work else {}
     scores = {trial.key: kept(trial, wanted[trial.key], store) for trial in finished}
     for dataset in params.datasets:

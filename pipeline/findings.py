@@ -1,21 +1,27 @@
 """The headlines of a report: what the numbers say, with what keeps it honest.
 
 A best value comes with its interval, with how many other settings it cannot be told from (their 95 % intervals overlap its own), and
-with what an untrained model scores. A trend is stated as the values at both ends of a family's grid.
+with what an untrained model scores. A trend is stated as the values at both ends of a family's grid. What a setting of the model does, where
+a study varies it, is the mean difference over pairs of trials that are alike in all else, their seeds too.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from pipeline.study import BASELINE, Setting, Study, symbol
-from pipeline.summary import Column, Estimate, Table, estimates, write_number
+import numpy as np
+
+import metrics
+from pipeline.study import BASELINE, Setting, Study, strength_symbol
+from pipeline.summary import Column, Estimate, Table, estimate, estimates, write_number
+from pipeline.trial import short
 from vaecore.families import family_class
 
-__all__ = ["Best", "best_values", "trends"]
+__all__ = ["Best", "best_values", "contrasts", "trends"]
 
 JUDGED = ("disentanglement", "representation")
 """Besides the negative ELBO, the best of these kinds of metrics are headlines."""
@@ -60,7 +66,7 @@ def best_values(study: Study, table: Table) -> list[Best]:
         untrained = [
             setting.name
             for setting in study.settings[table.dataset]
-            if setting.family == BASELINE and setting.noise == best.setting.noise
+            if setting.family == BASELINE and setting.variant == best.setting.variant
         ]
         baseline = values.get(untrained[0]) if untrained else None
         found.append(
@@ -90,23 +96,23 @@ def _rivals(best: Estimate, others: list[Estimate]) -> int | None:
 def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
     """(family, sentence) of what rate and distortion do from the weakest to the strongest setting of a family.
 
-    In a study of several likelihoods there is a sentence for each: distortions by another σ are another quantity.
+    Where a study varies the model (its likelihood, its latents, ...) there is a sentence for each.
     """
     rate, distortion = estimates(study, dataset, "rate"), estimates(study, dataset, "distortion")
     sentences = []
-    noises = dict.fromkeys(setting.noise for setting in study.settings[dataset])
-    for family, noise in product(study.families, noises):
+    variants = dict.fromkeys(setting.variant for setting in study.settings[dataset])
+    for family, variant in product(study.families, variants):
         settings = [
-            setting for setting in _by_strength(study, dataset, family, rate) if setting.noise == noise
+            setting for setting in _by_strength(study, dataset, family, rate) if setting.variant == variant
         ]
         if len(settings) < 2 or any(setting.name not in distortion for setting in settings):
             continue
         weak, strong = settings[0], settings[-1]
-        name = symbol(next(iter(family_class(family).hyperparameters)))
+        name = strength_symbol(family)
         sentences.append(
             (
                 family,
-                (f"σ = {noise}, " if noise else "") + f"{name} {weak.strength:g} → {strong.strength:g}: "
+                (f"{variant}, " if variant else "") + f"{name} {weak.strength:g} → {strong.strength:g}: "
                 f"rate {_from_to(rate, weak, strong)}, distortion {_from_to(distortion, weak, strong)} nats"
                 + _capacity(family, settings, rate),
             )
@@ -114,15 +120,60 @@ def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
     return sentences
 
 
+def contrasts(study: Study, dataset: str, metric: str = "negative_elbo") -> list[str]:
+    """A sentence for each value of a setting of the model that the study varies, but its first: what it does to ``metric``.
+
+    The interval is Student's over the pairs, 95 %: it says how sure the mean over this study's settings is. A likelihood is left out:
+    distortions by another σ are another quantity.
+    """
+    table = study.table(dataset)
+    if metric not in table:
+        return []
+    about = metrics.describe(metric)
+    scores = [
+        (trial, float(table[metric].get((setting.name, trial.seed), math.nan)))
+        for setting in study.settings[dataset]
+        if setting.family != BASELINE
+        for trial in setting.trials
+    ]
+    sentences = []
+    for axis in study.params.model_of(dataset).varied:
+        if axis == "likelihood":
+            continue
+        rest: dict[str, dict[str, float]] = {}
+        for trial, value in scores:
+            alike = {**trial.config(), axis: None, "code": None}
+            rest.setdefault(json.dumps(alike, sort_keys=True), {})[short(getattr(trial, axis))] = value
+        first, *others = dict.fromkeys(short(getattr(trial, axis)) for trial, _ in scores)
+        for other in others:
+            pairs = np.array(
+                [[each.get(first, math.nan), each.get(other, math.nan)] for each in rest.values()]
+            )
+            pairs = pairs[np.isfinite(pairs).all(axis=1)]
+            gaps = pairs[:, 1] - pairs[:, 0]
+            if len(gaps):
+                sentences.append(
+                    f"{axis} {other} in the place of {first}: {about.title.lower().replace('elbo', 'ELBO')} "
+                    f"{_signed(estimate(gaps))} {about.unit}, the mean over {len(gaps)} pairs of trials that are alike in all else; lower "
+                    f"in {int((gaps < 0).sum())} of them"
+                )
+    return sentences
+
+
+def _signed(change: Estimate) -> str:
+    text = f"{change.mean:+.3g}".replace("-", "−")
+    return text if change.half_width is None else f"{text} ± {change.half_width:.2g}"
+
+
 def _capacity(family: str, settings: list[Setting], rate: Mapping[str, Estimate]) -> str:
     """How near the rate comes to the target C that the family is to hold; empty where it has no target."""
-    if "capacity" not in family_class(family).hyperparameters:
+    if family_class(family).target is None:
         return ""
     gap, worst = max(
         ((abs(rate[setting.name].mean - setting.strength), setting) for setting in settings),
         key=lambda pair: pair[0],
     )
-    return f"; the rate ends within {gap:.2g} nats of its target (farthest at C = {worst.strength:g})"
+    return f"; the rate ends within {gap:.2g} nats of its target (farthest at {strength_symbol(family)} = {worst.strength:g})"
 
 
 def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, Estimate]) -> list[Setting]:

@@ -27,20 +27,18 @@ def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise UserError(
             f"{FILE}: families: there is no {family!r}. Known: {', '.join(known)} (one file each in vaecore/families/)."
         )
-    declared = families.family_class(family).hyperparameters
+    declared = families.family_class(family).options
     for name in grid:
         if name not in declared:
             has = ", ".join(declared) or "none"
             raise UserError(f"{FILE}: families.{family}: unknown hyper-parameter {name!r}. It has: {has}.")
     axes: list[list[Any]] = []
-    for name, hyperparameter in declared.items():
+    for name, option in declared.items():
         where = f"families.{family}.{name}"
         if name not in grid:
-            if hyperparameter.default is None:
-                raise UserError(
-                    f"{FILE}: {where}: needs a value ({hyperparameter.meaning}); a list makes a grid."
-                )
-            axes.append([hyperparameter.default])
+            if option.default is None:
+                raise UserError(f"{FILE}: {where}: needs a value ({option.meaning}); a list makes a grid.")
+            axes.append([option.canonical(option.default)])
             continue
         values = grid[name] if isinstance(grid[name], list) else [grid[name]]
         if not values:
@@ -49,10 +47,10 @@ def hyper_points(family: str, grid: Mapping[str, Any]) -> list[dict[str, Any]]:
             )
         for value in values:
             try:
-                hyperparameter.check(name, value)
+                option.check(name, value)
             except (TypeError, ValueError) as error:
                 raise UserError(f"{FILE}: {where}: {error}") from None
-        listed = [canonical(value) for value in values]
+        listed = [option.canonical(value) for value in values]
         for position, value in enumerate(listed):
             if value in listed[:position]:
                 raise UserError(f"{FILE}: {where}: {value!r} is listed twice.")

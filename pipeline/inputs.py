@@ -1,19 +1,17 @@
 """What a metric takes, told by the names of its parameters (``metrics.arrays`` has the shapes), and what a trial can give.
 
-    codes, mean, std, rate, distortion    one pass of the trial's model over the data set
-    images, reconstructions               likewise, batch by batch, [0, 1]
-    real, samples                         so many images of each as evaluation.samples says: of the data, of the prior
-    peer_mean, peer_std                   mean and std of the trials that differ from this one in the seed alone
-    factors, labels                       ground truth; targets: the labels, or where there are none the factors. A metric that
-                                          takes factors as numbers gets the continuous attributes where there are no factors
-    test                                  rows held out from training, or None
-    dimensions                            C·H·W
-    bin_width                             of one of 256 grey levels where the likelihood is a density on [0, 1]; 1 where it is
-                                          a probability
-    rng                                   a generator of the trial's and the metric's own
-
-What a trial cannot give (a data set without labels, a code without a prior, a seed without others) leaves out the metrics
-that take it: they do not apply, and have not failed.
+codes, mean, std, rate,               one pass of the trial's model over the data set
+rate_per_group, distortion
+images, reconstructions               likewise, batch by batch, [0, 1]
+real, samples                         so many images of each as evaluation.samples says: of the data, of the prior
+peer_mean, peer_std                   mean and std of the trials that differ from this one in the seed alone
+factors, labels                       ground truth; targets: the labels, or where there are none the factors. A metric that
+                                      takes factors as numbers gets the continuous attributes where there are no factors
+test                                  rows held out from training, or None
+dimensions                            C·H·W
+bin_width                             of one of 256 grey levels where the likelihood is a density on [0, 1]; 1 where it is
+                                      a probability
+rng                                   a generator of the trial's and the metric's own
 """
 
 from __future__ import annotations
@@ -23,11 +21,11 @@ from collections.abc import Collection
 
 import metrics
 
-__all__ = ["BY_BATCH", "DRAWN", "PEERS", "PEER_OF", "TRUTH", "arguments", "lacking", "origin", "truth_of"]
+__all__ = ["BY_BATCH", "DRAWN", "PEERS", "PEER_OF", "TRUTH", "arguments", "origin", "truth_of"]
 
 BY_BATCH = {"images", "reconstructions"}
 """Reconstructions of a large data set fit in no memory."""
-PASS = {"codes", "mean", "std", "rate", "distortion"}
+PASS = {"codes", "mean", "std", "rate", "rate_per_group", "distortion"}
 DRAWN = {"real", "samples"}
 PEER_OF = {"peer_mean": "mean", "peer_std": "std"}
 PEERS = set(PEER_OF)
@@ -58,15 +56,6 @@ def arguments(name: str) -> set[str]:
     return taken
 
 
-def lacking(*, factors: bool, labels: bool, prior: bool = True, peers: bool = True) -> set[str]:
-    """The arrays that there are not, for want of what is False."""
-    missing = set() if factors else {"factors"}
-    missing |= set() if labels else {"labels"}
-    missing |= set() if factors or labels else {"targets"}
-    missing |= set() if prior else {"samples"}
-    return missing | (set() if peers else PEERS)
-
-
 def truth_of(metric: str, argument: str, *, factors: bool, attributes: bool) -> str | None:
     """Which array of the data set a metric gets as its ``argument``: factors may be attributes. None where there is none."""
     if argument != "factors" or factors:
@@ -76,5 +65,4 @@ def truth_of(metric: str, argument: str, *, factors: bool, attributes: bool) -> 
 
 def origin(taken: Collection[str]) -> set[str]:
     """The arrays that the trial's own model has to be run for, so that a metric gets what it takes."""
-    found = {"mean" if name == "codes" else name for name in taken}
-    return found & ((PASS - {"codes"}) | DRAWN)
+    return set(taken) & (PASS | DRAWN)

@@ -16,8 +16,7 @@ from pipeline.cluster import device_of, threads_of
 from pipeline.params import Scheduling
 from pipeline.scoring import BatchByBatch, Score, reason, seed_of
 from pipeline.store import Store
-from pipeline.trial import Trial, images_of, load_model
-from vaecore.likelihoods import Gaussian
+from pipeline.trial import Trial, images_of, load_model, needs_of, sampler_of
 
 __all__ = ["Seen", "run_model"]
 
@@ -50,7 +49,7 @@ def run_model(
     """What was seen of a finished trial, then each of the ``arrays``: a tuple, which Ray takes apart.
 
     Args:
-        arrays: of mean, std, rate, distortion, real, samples.
+        arrays: of codes, mean, std, rate, rate_per_group, distortion, real, samples.
         of_images: metrics that are computed batch by batch -> their settings and the arrays they take.
         draw: whether its pictures are to be made.
         samples: the most images that real and samples may hold.
@@ -62,14 +61,15 @@ def run_model(
     store, trial = Store(Path(root)), Trial.from_config(config)
     ready = store.read_ready(trial.dataset)
     family, images, rows = load_model(trial, ready, store), images_of(ready), ready.test
-    drawn = pictures.draw(family, images, rows) if draw else {}
+    sampler = sampler_of(ready, images, needs_of(trial.family, trial.hyper))
+    drawn = pictures.draw(family, sampler, rows) if draw else {}
     metrics = {name: BatchByBatch(name, settings, takes) for name, (settings, takes) in of_images.items()}
     found: dict[str, np.ndarray] = {}
     passed = [name for name in arrays if name not in ("real", "samples")]
     if passed or metrics:
         found = encoding.collect(
             family,
-            images,
+            sampler,
             passed,
             batch_size=batch_size,
             seed=seed_of(trial.key, "posterior samples"),
@@ -82,7 +82,9 @@ def run_model(
         found["real"] = sampling.real(images, rows, count, seed_of(trial.key, "real images"))
     if "samples" in arrays:
         seed = seed_of(trial.key, "prior samples")
-        found["samples"] = sampling.samples(family, count, seed, batch_size=batch_size, device=device)
+        found["samples"] = sampling.samples(
+            family, count, seed, batch_size=batch_size, sampler=sampler, rows=rows, device=device
+        )
     scores, failures = {}, {}
     for name, metric in metrics.items():
         try:
@@ -91,7 +93,6 @@ def run_model(
             failures[name] = reason(error)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # other trials share the device, and this process stays
-    gaussian = isinstance(family.autoencoder.likelihood, Gaussian)
-    facts = {"dimensions": int(np.prod(images.shape)), "bin_width": 1 / 255 if gaussian else 1.0}
+    facts = {"dimensions": int(np.prod(images.shape)), "bin_width": family.bin_width}
     seen = Seen(facts, scores, failures, drawn, time.perf_counter() - began)
     return (seen, *(found[name] for name in arrays)) if arrays else seen

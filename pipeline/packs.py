@@ -1,7 +1,7 @@
 """Which trials train in one worker process, one after the other or side by side: a pack, which is what Ray schedules.
 
 A pack is of one data set, so that its trials share one copy of the images. On a CPU, where trials of one shape share more than that and nothing
-is gained by mixing, it is also of one family, network, number of latents and likelihood; on a GPU families mix, and each pack gets its share of each.
+is gained by mixing, it is also of one family, number of latents, network, likelihood, ...; on a GPU families mix, and each pack gets its share of each.
 
     pack: n       packs of n trials, of fewer where otherwise workers would have none
     pack: auto    on a CPU packs of one; on a GPU every worker gets a queue of each data set, of which it trains as many at a time as pays
@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipeline.identity import MODEL
 from pipeline.params import Scheduling
 from pipeline.trial import Trial
 
@@ -48,7 +49,7 @@ def packs(
     limits: dict[str, int | None] = {}
     for trial in trials:
         limit = smaller(failures.get(trial.key))
-        alike = [] if on_gpu else [trial.family, trial.network, trial.latents, trial.likelihood]
+        alike = [] if on_gpu else [trial.family, trial.latents, *(getattr(trial, name) for name in MODEL)]
         # baselines, which end as they start, would leave a pack of n with fewer that train
         group = json.dumps([trial.dataset, trial.untrained, *alike, limit], sort_keys=True)
         groups.setdefault(group, []).append(trial)

@@ -19,18 +19,19 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from pipeline import cards, provenance
-from pipeline.account import documentation, metric_facts, run_facts, times, troubles
+from pipeline.account import documentation, metric_facts, mixed_precision, run_facts, times, troubles
 from pipeline.figures.capacity import capacity
 from pipeline.figures.learning import learning
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.figures.strength import BARS_FROM, against_strength
 from pipeline.figures.style import look
-from pipeline.findings import JUDGED, best_values, trends
+from pipeline.findings import JUDGED, best_values, contrasts, trends
 from pipeline.gallery import data_uri, gallery
 from pipeline.params import FILE
 from pipeline.store import Store
 from pipeline.study import BASELINE, Study
 from pipeline.summary import main_metrics, summarise
+from vaecore.families import reference
 
 __all__ = ["render"]
 
@@ -87,6 +88,8 @@ def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
         params_text=_text(store.root / FILE),
         commit=provenance.git_commit(store.root),
         colour=lambda family: look(study, family).colour,
+        reference=reference(),
+        mixed=mixed_precision(study),
         css=Markup(_text(HERE / "report.css")),
         script=Markup(_text(HERE / "report.js")),
         plotly=Markup(get_plotlyjs()),
@@ -128,6 +131,7 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "where": _where({column.split for column in table.columns}),
         "best": (best[:CARDS], best[CARDS:]),
         "trends": trends(study, dataset),
+        "contrasts": contrasts(study, dataset),
         "plane": add("plane", rate_distortion(study, dataset)),
         "strengths": (strengths[:PANELS], strengths[PANELS:]),
         "bars": ", with their intervals" if fewest >= BARS_FROM else "",

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from pipeline import metric_settings
 from pipeline.errors import UserError
@@ -30,31 +39,49 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Model(Strict):
-    """What every family is built from."""
+Named = str | dict[str, Any]
+Latents = Annotated[int, Field(ge=1, le=4096)]
 
-    network: str | dict[str, Any] = "conv"
-    """conv, burgess, or {name: mlp, hidden: [256, 256]}."""
-    latents: Annotated[int, Field(ge=1, le=4096)] = 10
+
+class Model(Strict):
+    """What every family is built from. Each of these is a value, or a list, which is a grid."""
+
+    network: Named | list[Named] = "conv"
+    """A file in vaecore/networks/: conv, burgess, or {name: mlp, hidden: [256, 256]}."""
+    initialization: Named | list[Named] | None = None
+    """What weights start from, a file in vaecore/initializations/; null is the network's own."""
+    latents: Latents | list[Latents] = 10
     """Number of latent variables, L."""
-    likelihood: str | dict[str, Any] | list[str | dict[str, Any]] = "bernoulli"
-    """bernoulli, or {name: gaussian, sigma: 0.1 | learned | data}; data is the data set's own noise, where it is known. A list is
-    a grid."""
+    likelihood: Named | list[Named] = "bernoulli"
+    """A file in vaecore/likelihoods/: bernoulli, or {name: gaussian, sigma: 0.1 | learned | data}; data is the data set's own noise,
+    where it is known."""
+    corruption: Named | list[Named] = "none"
+    """What training does to an image before the encoder sees it, a file in vaecore/corruptions/: none, or {name: noise, sigma: 0.3}."""
 
     @property
-    def likelihoods(self) -> list[Any]:
-        """The values of the grid."""
-        return self.likelihood if isinstance(self.likelihood, list) else [self.likelihood]
+    def varied(self) -> list[str]:
+        """The settings that are a grid."""
+        return [name for name in Model.model_fields if len(self.values(name)) > 1]
 
-    @field_validator("likelihood")
+    def values(self, name: str) -> list[Any]:
+        """Those of one setting."""
+        value = getattr(self, name)
+        return value if isinstance(value, list) else [value]
+
+    def points(self) -> list[dict[str, Any]]:
+        """Every combination."""
+        fields = list(Model.model_fields)
+        return [dict(zip(fields, point, strict=True)) for point in product(*map(self.values, fields))]
+
+    @field_validator("*")
     @classmethod
-    def _each_once(cls, value: Any) -> Any:
+    def _each_once(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, list):
             listed = [canonical(each) for each in value]
             if not value:
-                raise ValueError("the grid is empty; name at least one likelihood")
+                raise ValueError(f"the grid is empty; name at least one {info.field_name}")
             if any(each in listed[:place] for place, each in enumerate(listed)):
-                raise ValueError("each likelihood once")
+                raise ValueError("each value once")
         return value
 
 
@@ -200,21 +227,20 @@ def load(path: Path = Path(FILE)) -> Params:
 
 def check_training(params: Params) -> None:
     """The checks that need torch: hyper-parameters and training settings against what vaecore declares."""
-    from vaecore import likelihoods, networks
+    from pipeline.identity import MODEL
 
     for name in params.datasets:
         params.training_of(name)
         model = params.model_of(name)
         overridden = params.overrides.get(name, Override()).model
-        key = "network"
-        try:
-            networks.encoder(model.network, (1, 32, 32), 1)
-            key = "likelihood"
-            for likelihood in model.likelihoods:
-                likelihoods.likelihood(of_the_data(likelihood, 1.0))
-        except ValueError as error:
-            where = f"overrides.{name}.model" if key in overridden else "model"
-            raise UserError(f"{FILE}: {where}.{key}: {error}") from None
+        for setting, folder in MODEL.items():
+            for value in model.values(setting):
+                try:
+                    if value is not None:
+                        folder.read(of_the_data(value, 1.0))
+                except ValueError as error:
+                    where = f"overrides.{name}.model" if setting in overridden else "model"
+                    raise UserError(f"{FILE}: {where}.{setting}: {error}") from None
     for family, grid in params.families.items():
         hyper_points(family, grid or {})
 

@@ -1,8 +1,7 @@
 """What a result was computed with: digests of source files, the git commit, the DVC lock, the machine.
 
-A module's source digest covers the files of its own package that it imports, directly or through others, and no
-more: changing ``vaecore/families/factor_vae.py`` makes new trials of that family only. Comments, docstrings and
-layout do not count.
+A digest of code covers what is computed, not how it is written down: comments, docstrings, layout, imports, the order of functions
+and the meanings of options do not count. It is of some modules alone, or of these and all that they import from their own package.
 """
 
 from __future__ import annotations
@@ -13,18 +12,41 @@ import importlib.metadata
 import importlib.util
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["git_commit", "lock_digest", "machine", "source_digest", "source_files"]
+__all__ = ["code_digest", "git_commit", "lock_digest", "machine", "source_digest", "source_files"]
+
+DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @cache
 def source_digest(*modules: str) -> str:
     """SHA-256 over the code of modules and of what they import from their own top-level package."""
+    return _digest(source_files(*modules))
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """SHA-256 over the code of modules, and not of what they import.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+    """
+    files = {}
+    for name in modules:
+        path = _file(name)
+        if path is None:
+            raise ModuleNotFoundError(f"no module named {name!r}", name=name)
+        files[name] = path
+    return _digest(files)
+
+
+def _digest(files: Mapping[str, Path]) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(source_files(*modules).items()):
+    for name, path in sorted(files.items()):
         digest.update(f"{name}\n{_code(path)}\n".encode())
     return digest.hexdigest()
 
@@ -73,16 +95,29 @@ def _imports(path: Path, module: str) -> list[str]:
 
 
 def _code(path: Path) -> str:
-    """The file's code without comments, docstrings and layout."""
+    """What the file computes, whatever its comments, docstrings, layout, imports, order of functions and options' meanings."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            node.body = [
-                statement
-                for statement in node.body
-                if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-            ] or [ast.Pass()]
+        if isinstance(node, DEFINITIONS | ast.Module):
+            body = [statement for statement in node.body if not _wordy(statement)]
+            if isinstance(node, ast.Module | ast.ClassDef):  # functions and classes are found by name
+                body.sort(key=lambda each: each.name if isinstance(each, DEFINITIONS) else "")
+            node.body = body or [ast.Pass()]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Option":
+            node.args = node.args[3:]  # the first are meaning, symbol and unit
+            node.keywords = [each for each in node.keywords if each.arg not in ("meaning", "symbol", "unit")]
     return ast.unparse(tree)
+
+
+def _wordy(statement: ast.stmt) -> bool:
+    """Whether a statement computes nothing: a docstring, an import, what is there for a type checker."""
+    docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    typing = (
+        isinstance(statement, ast.If)
+        and ast.unparse(statement.test) == "TYPE_CHECKING"
+        and not statement.orelse
+    )
+    return docstring or typing or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def git_commit(root: Path) -> str | None:

@@ -27,8 +27,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline import provenance
-from pipeline.store import Ready, Store, atomic, read_json, write_json
-from pipeline.trial import Trial, build, images_of
+from pipeline.ready import Ready
+from pipeline.store import Store, atomic, read_json, write_json
+from pipeline.trial import Trial, build, images_of, needs_of, sampler_of
+from vaecore.batch import Sampler
 from vaecore.images import Images
 from vaecore.memory import device_failure
 from vaecore.training import Row, Training
@@ -45,8 +47,19 @@ class Data:
 
     ready: Ready
     images: Images
-    index: Tensor | None
+    rows: Tensor | None
     """int64 [n]: the rows to train on; None means all."""
+
+    def sampler(self, trial: Trial) -> Sampler:
+        """Batches of the rows to train on, with what the trial's family needs."""
+        needs = needs_of(trial.family, trial.hyper)
+        if needs not in self._samplers:
+            self._samplers[needs] = sampler_of(self.ready, self.images, needs, self.rows)
+        return self._samplers[needs]
+
+    @cached_property
+    def _samplers(self) -> dict[frozenset[str], Sampler]:
+        return {}
 
 
 def data_of(trial: Trial, store: Store, device: str) -> Data:
@@ -58,8 +71,8 @@ def data_of(trial: Trial, store: Store, device: str) -> Data:
 def _read(root: Path, dataset: str, checksum: str, device: str) -> Data:
     ready = Store(root).read_ready(dataset)
     rows = ready.train_rows
-    index = None if rows is None else torch.from_numpy(rows).to(device)
-    return Data(ready, images_of(ready).to(device), index)
+    placed = None if rows is None else torch.from_numpy(rows).to(device)
+    return Data(ready, images_of(ready).to(device), placed)
 
 
 class Run:
@@ -119,10 +132,9 @@ class Run:
         write_json(self.folder / "config.json", self.trial.config())
         training = Training(
             build(self.trial, data.ready),
-            data.images,
+            data.sampler(self.trial),
             self.trial.training,
             dict(self.trial.hyper),
-            index=data.index,
             seed=self.trial.seed,
             device=self.device,
         )
@@ -177,6 +189,7 @@ class Run:
             "interruptions": self._resumed,
             "device": self.device,
             "threads": torch.get_num_threads(),
+            "precision": training.precision,
             "machine": provenance.machine(),
             "commit": provenance.git_commit(self.store.root),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

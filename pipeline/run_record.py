@@ -1,8 +1,8 @@
 """What an MLflow run says of a trial: its parameters, tags and curves, as plain dictionaries.
 
-    params    data set, family, seed, network, latents, likelihood, training.*, and each hyper-parameter by its name;
+    params    data set, family, seed, network, initialization, latents, likelihood, corruption, training.*, and each option by its name;
               a schedule by its short form (``capacity: linear(0→25)``) and part by part (``capacity.to: 25``)
-    tags      trial_key, status, git commit, digests of data and source
+    tags      trial_key, status, git commit, digests of data and code
     metrics   training/<term>     a learning curve, at the steps of history.parquet
               latents/rate_<l>    likewise, the rate of one latent: a section of its own in the UI's charts
               score/<metric>      what evaluation found
@@ -25,6 +25,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.identity import MODEL
 from pipeline.trial import Trial, short
 
 __all__ = [
@@ -55,11 +56,10 @@ def params(trial: Trial) -> dict[str, str]:
         "untrained": trial.untrained,
     }
     config = trial.config()
-    network, likelihood = config["network"], config["likelihood"]
-    values |= flattened(network if isinstance(network, Mapping) else {"name": network}, "network")
-    values |= flattened(likelihood if isinstance(likelihood, Mapping) else {"name": likelihood}, "likelihood")
-    # The names by themselves are what one groups by.
-    values["network"], values["likelihood"] = values.pop("network.name"), values.pop("likelihood.name")
+    for setting in MODEL:
+        value = config[setting]
+        values |= flattened(value if isinstance(value, Mapping) else {"name": value}, setting)
+        values[setting] = values.pop(f"{setting}.name")  # the name by itself is what one groups by
     values |= flattened(config["training"], "training")
     for name, value in config["hyper"].items():
         values |= flattened(value, name) if isinstance(value, Mapping) else {}
@@ -84,7 +84,7 @@ def tags(trial: Trial, *, commit: str | None, lock: str | None) -> dict[str, str
     known = {
         "trial_key": trial.key,
         "dataset_checksum": trial.checksum,
-        "source_digest": trial.source,
+        "code_digest": trial.code,
         "dvc_lock_digest": lock,
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": "betabench",

@@ -23,10 +23,11 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.inputs import BY_BATCH, PEER_OF, TRUTH, truth_of
 from pipeline.params import Params
+from pipeline.ready import Ready
 from pipeline.score_steps import Step, steps
 from pipeline.scores import Work
 from pipeline.scoring import Score
-from pipeline.store import Ready, Store
+from pipeline.store import Store
 
 __all__ = ["Found", "results"]
 
@@ -172,7 +173,7 @@ class _Tasks:
             elif argument in step.facts:
                 facts[argument] = step.facts[argument]
             else:
-                arrays.append((argument, step.references["mean" if argument == "codes" else argument]))
+                arrays.append((argument, step.references[argument]))
         names, references = [name for name, _ in arrays], [reference for _, reference in arrays]
         task = self.score_metric.options(name=f"{name} of {trial.name}")
         self._add(

@@ -17,16 +17,18 @@ from typing import Any
 import pandas as pd
 
 import metrics
+from pipeline.applicability import inapplicable
 from pipeline.errors import UserError
-from pipeline.inputs import DRAWN, PEERS, arguments, lacking, truth_of
+from pipeline.inputs import DRAWN, PEERS, arguments
 from pipeline.metric_settings import resampling
 from pipeline.params import FILE, Params
 from pipeline.provenance import source_digest
+from pipeline.ready import Ready
 from pipeline.scoring import Score
-from pipeline.store import Ready, Store
+from pipeline.store import Store
 from pipeline.study import strength
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, has_prior, peers_of
+from pipeline.trial import Trial, peers_of
 
 __all__ = ["Asked", "Work", "asked", "keep", "kept", "log_scores", "pictures_digest", "plan", "table"]
 
@@ -84,23 +86,15 @@ def asked(params: Params, ready: Mapping[str, Ready], trials: Sequence[Trial]) -
     digests = _Digests(ready, params.evaluation.samples)
     found: dict[str, dict[str, Asked]] = {}
     for trial in trials:
-        data = ready[trial.dataset]
-        missing = lacking(
-            factors=data.factors is not None,
-            labels=data.labels is not None,
-            prior=has_prior(trial),
-            peers=bool(peers[trial.key]),
-        )
+        others = peers[trial.key]
         found[trial.key] = {}
-        has = {"factors": data.factors is not None, "attributes": data.attributes is not None}
         for name, settings in listed.items():
-            lacks = takes[name] & missing
-            if any(array != "factors" or truth_of(name, array, **has) is None for array in lacks):
+            if inapplicable(name, trial, ready[trial.dataset], peers=bool(others)):
                 continue
             own, interval = resampling(settings)
-            others = peers[trial.key] if takes[name] & PEERS else ()
-            digest = digests.of(trial.dataset, name, own, interval, takes[name], others)
-            found[trial.key][name] = Asked(own, interval, takes[name], digest, others)
+            compared = others if takes[name] & PEERS else ()
+            digest = digests.of(trial.dataset, name, own, interval, takes[name], compared)
+            found[trial.key][name] = Asked(own, interval, takes[name], digest, compared)
     return found
 
 

@@ -31,7 +31,7 @@ __all__ = ["BatchByBatch", "Score", "reason", "score", "seed_of", "split_of"]
 
 HELD_OUT = {"reconstruction", "rate", "samples"}
 """Folders whose metrics judge unseen images."""
-BY_ROW = {"codes", "mean", "std", "rate", "factors", "labels", "targets", "test"}
+BY_ROW = {"codes", "mean", "std", "rate", "rate_per_group", "factors", "labels", "targets", "test"}
 """[N, ...] of all images; distortion and real come of the held-out rows alone."""
 BY_PEER = {"peer_mean", "peer_std"}
 """[P, N, ...]"""

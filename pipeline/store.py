@@ -20,7 +20,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,9 @@ import pandas as pd
 
 from pipeline import npy
 from pipeline.errors import UserError
-from pipeline.holdout import TEST, TRAIN
+from pipeline.ready import Ready
 
-__all__ = ["Ready", "Store", "atomic"]
+__all__ = ["Store", "atomic"]
 
 ARRAYS = ("images", "factors", "labels", "attributes", "picture", "split")
 
@@ -76,48 +75,6 @@ def content_checksum(folder: Path) -> str:
             for piece in npy.pieces(path):
                 digest.update(piece)
     return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A prepared data set. ``images`` is memory-mapped: uint8 [N, C, H, W], or bit-packed rows (``meta["storage"]``)."""
-
-    name: str
-    meta: dict[str, Any]
-    images: np.ndarray
-    factors: np.ndarray | None
-    labels: np.ndarray | None
-    split: np.ndarray | None
-    """uint8 [N]: 0 trained on, 1 validation, 2 test (``pipeline.holdout``); None when all are trained on."""
-    attributes: np.ndarray | None = None
-    """float32 [N, A]"""
-    picture: np.ndarray | None = None
-    """uint8 [3, H', W']"""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        channels, height, width = self.meta["shape"]
-        return channels, height, width
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def train_rows(self) -> np.ndarray | None:
-        """int64 row numbers to train on; None means all."""
-        return None if self.split is None else np.flatnonzero(self.split == TRAIN)
-
-    @cached_property
-    def test(self) -> np.ndarray | None:
-        """bool [N]: the rows of the test part; None where there is none."""
-        test = None if self.split is None else self.split == TEST
-        return test if test is not None and test.any() else None
-
-    @property
-    def targets(self) -> np.ndarray | None:
-        """What codes may be asked to predict: labels [N], or where there are none factors [N, K]."""
-        return self.factors if self.labels is None else self.labels
 
 
 @dataclass(frozen=True)

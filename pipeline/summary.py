@@ -19,7 +19,9 @@ import numpy as np
 from scipy import stats
 
 import metrics
+from pipeline.applicability import inapplicable
 from pipeline.study import Setting, Study
+from vaecore.families import family_class
 
 __all__ = ["Cell", "Column", "Estimate", "Row", "Table", "estimate", "summarise", "write_number"]
 
@@ -48,6 +50,8 @@ class Column:
 
     metric: str
     """The key of its main value."""
+    name: str
+    """Of the metric."""
     title: str
     unit: str
     folder: str
@@ -146,6 +150,7 @@ def summarise(study: Study, dataset: str) -> Table:
         columns.append(
             Column(
                 metric.main,
+                metric.name,
                 metric.title,
                 metric.unit,
                 metric.folder,
@@ -167,7 +172,7 @@ def summarise(study: Study, dataset: str) -> Table:
             seeds = values.xs(setting.name, level="setting")[column.metric].dropna()
             text = write_number(value.mean, column.decimals)
             interval = "" if value.half_width is None else write_width(value.half_width, column.decimals)
-            note = _note(value, column, [f"{seed}: {score:.6g}" for seed, score in seeds.items()])
+            note = _note(value, column, setting, [f"{seed}: {score:.6g}" for seed, score in seeds.items()])
             cells.append(Cell(text, interval, note, value.mean, text == best[column.metric]))
         scored = len(values.loc[[setting.name]]) if setting.name in values.index else 0
         rows.append(Row(setting, scored, tuple(cells)))
@@ -209,10 +214,12 @@ def _decimals(means: Sequence[float]) -> int:
     return 3 if typical >= 0.05 else min(2 - math.floor(math.log10(typical)), 8)
 
 
-def _note(value: Estimate, column: Column, seeds: Sequence[str]) -> str:
+def _note(value: Estimate, column: Column, setting: Setting, seeds: Sequence[str]) -> str:
     shown = ", ".join(seeds[:6]) + (f" and {len(seeds) - 6} more" if len(seeds) > 6 else "")
     if math.isinf(value.mean):
-        why = "a deterministic code has no finite rate" if column.folder == "rate" else "it is not finite"
+        deterministic = family_class(setting.trials[0].family).deterministic
+        rate = deterministic and column.folder == "rate"
+        why = "a deterministic code has no finite rate" if rate else "it is not finite"
         return f"{why} (n = {value.n})"
     spread = "one seed: no interval" if value.half_width is None else "95 % interval over seeds"
     return f"{column.title}, {column.split} images; n = {value.n}, {spread}; seed {shown}"
@@ -220,6 +227,10 @@ def _note(value: Estimate, column: Column, seeds: Sequence[str]) -> str:
 
 def _why_missing(study: Study, setting: Setting, column: Column) -> str:
     statuses = [study.status(trial) for trial in setting.trials]
+    first = setting.trials[0]
+    why = inapplicable(column.name, first, study.ready[first.dataset], peers=len(setting.trials) > 1)
+    if why is not None:
+        return f"it does not apply: {why}"
     if "finished" in statuses:
         return f"no {column.metric} among the scores of its {statuses.count('finished')} finished trials"
     counts = {status: statuses.count(status) for status in dict.fromkeys(statuses)}

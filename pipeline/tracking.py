@@ -40,15 +40,14 @@ from mlflow.tracking import MlflowClient
 
 from pipeline import provenance, run_record, tracking_address
 from pipeline.errors import UserError
-from pipeline.store import Ready, Store
+from pipeline.ready import Ready
+from pipeline.store import Store
 from pipeline.trial import Trial, load_model
 
 __all__ = ["Tracker"]
 
 BATCH = 1000
 """Metrics per request: the most that MLflow takes."""
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Tells MLflow's UI that these are models being trained, not traces of language models."""
 PAGE = 1000
 """Runs per answer of a search."""
 KIND = {"mlflow.experimentKind": "custom_model_development"}

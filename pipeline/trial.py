@@ -1,16 +1,12 @@
-"""What a trial is: one configuration and one seed; its identity; its model.
+"""What a trial is: one configuration and one seed; its key; its model.
 
-    key = SHA-256(data set's checksum, family and its hyper-parameters, network, latents, likelihood,
-                  training settings, seed, digest of the vaecore source files the family depends on)
-
-Two trials with one key would compute the same numbers, so a finished one is never computed again; what changes the
-key makes a new trial beside the old one. What it ran on, how long, beside which others, and how often it was interrupted
+Two trials with one key (``pipeline.identity``) would compute the same numbers, so a finished one is never computed again; what changes
+the key makes a new trial beside the old one. What it ran on, how long, beside which others, and how often it was interrupted
 is the result's business, not the key's.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,17 +17,30 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from pipeline import provenance
 from pipeline.errors import UserError
 from pipeline.hyper_grid import hyper_points
+from pipeline.identity import MODEL, code_of, key_of
 from pipeline.params import Params, of_the_data
-from pipeline.store import Ready, Store
+from pipeline.ready import Ready
+from pipeline.store import Store
 from vaecore import families
+from vaecore.batch import Sampler
 from vaecore.images import Images
+from vaecore.networks import NETWORKS
 from vaecore.nuisances import Nuisance
 from vaecore.training import Settings
 
-__all__ = ["Trial", "build", "expand", "has_prior", "images_of", "load_model", "peers_of", "short"]
+__all__ = [
+    "Trial",
+    "build",
+    "expand",
+    "images_of",
+    "load_model",
+    "needs_of",
+    "peers_of",
+    "sampler_of",
+    "short",
+]
 
 
 @dataclass(frozen=True)
@@ -43,19 +52,23 @@ class Trial:
     """of the prepared data."""
     family: str
     hyper: Mapping[str, Any]
-    """Hyper-parameter -> number, string or schedule, as configured."""
+    """The family's options: number, word or schedule, all of them, in canonical form."""
     network: str | Mapping[str, Any]
+    initialization: str | Mapping[str, Any]
     latents: int
     likelihood: str | Mapping[str, Any]
+    corruption: str | Mapping[str, Any]
     training: Settings
     seed: int
-    source: str
-    """Digest of the family's source files."""
+    code: str
+    """Digest of the code that computes it."""
+    varied: tuple[str, ...] = ()
+    """Settings of the model that its study has several values of: its name tells them. Not in the key."""
 
     @cached_property
     def key(self) -> str:
-        """20 hexadecimal digits of the identity's SHA-256; names the run folder."""
-        return hashlib.sha256(json.dumps(self.config(), sort_keys=True).encode()).hexdigest()[:20]
+        """20 hexadecimal digits; names the run folder."""
+        return key_of(self)
 
     @property
     def untrained(self) -> bool:
@@ -64,73 +77,116 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """For people: family, the hyper-parameters that are not the default, a Gaussian's σ, seed."""
-        declared = families.family_class(self.family).hyperparameters
-        particular = {name: value for name, value in self.hyper.items() if value != declared[name].default}
-        values = [f"{name}={short(value)}" for name, value in particular.items()]
+        """For people: family, the options that are not at their default, what the study varies, a Gaussian's σ, seed."""
+        declared = families.family_class(self.family).options
+        values = [
+            f"{name}={short(value)}"
+            for name, value in self.hyper.items()
+            if declared[name].default is None or value != declared[name].canonical(declared[name].default)
+        ]
+        values += [f"{axis}={short(getattr(self, axis))}" for axis in self.varied if axis != "likelihood"]
         if isinstance(self.likelihood, Mapping) and "sigma" in self.likelihood:
             values.append(f"sigma={self.likelihood['sigma']}")
+        elif "likelihood" in self.varied:
+            values.append(f"likelihood={short(self.likelihood)}")
         return " ".join(
             [self.family, *values, *(["untrained"] if self.untrained else []), f"seed={self.seed}"]
         )
 
     def config(self) -> dict[str, Any]:
-        """Everything the key is made of, as JSON knows it."""
+        """All of it, as JSON knows it."""
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Trial:
         """The inverse of :meth:`config`."""
-        return cls(**{**config, "training": Settings(**config["training"])})
+        changed = {"training": Settings(**config["training"]), "varied": tuple(config["varied"])}
+        return cls(**{**config, **changed})
 
 
 def short(value: Any) -> str:
-    """A hyper-parameter's value for people: 4, linear(0→25)."""
-    if isinstance(value, Mapping):
+    """A setting's value for people: 4, linear(0→25), mlp(256-256)."""
+    if isinstance(value, Mapping) and "schedule" in value:
         ends = "→".join(f"{value[end]:g}" for end in ("from", "to") if end in value)
         return f"{value['schedule']}({ends})"
+    if isinstance(value, Mapping):
+        options = ", ".join(short(each) for name, each in value.items() if name != "name")
+        return f"{value['name']}({options})" if options else str(value["name"])
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "-".join(short(each) for each in value) or "linear"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
-    """Every trial of a study, once: data sets x families x grid points x likelihoods x seeds, baselines last in each data set.
+    """Every trial of a study, once: data sets x families x their grid x the model's grid x seeds, baselines last in each data set.
 
     Raises:
-        UserError: a likelihood is to have the data set's noise, which is not known.
+        UserError: a likelihood is to have the data set's noise, which is not known; a family needs what a data set has not.
     """
     trials = []
     for dataset in params.datasets:
-        model, settings = params.model_of(dataset), params.training_of(dataset)
+        settings = params.training_of(dataset)
         points = [
             (family, hyper, settings)
             for family, grid in params.families.items()
             for hyper in hyper_points(family, grid or {})
         ]
-        try:
-            noise = ready[dataset].meta.get("noise_sigma")
-            likelihoods = [of_the_data(likelihood, noise) for likelihood in model.likelihoods]
-        except ValueError as error:
-            raise UserError(f"params.yaml: model.likelihood: {dataset}: {error}.") from None
+        for family, hyper, _ in points:
+            _check_needs(family, hyper, ready[dataset])
         if params.untrained:
-            points.append(("vae", {}, Settings(**{**asdict(settings), "steps": 0})))
+            family = families.reference()
+            points.append((family, hyper_points(family, {})[0], Settings(**{**asdict(settings), "steps": 0})))
+        model = params.model_of(dataset)
         trials += [
             Trial(
                 dataset=dataset,
                 checksum=ready[dataset].meta["checksum"],
                 family=family,
                 hyper=hyper,
-                network=model.network,
-                latents=model.latents,
-                likelihood=likelihood,
+                **values,
                 training=training,
                 seed=seed,
-                source=provenance.source_digest(f"vaecore.families.{family}", "vaecore.training"),
+                code=code_of(family, hyper, training.learning_rate, **{name: values[name] for name in MODEL}),
+                varied=tuple(model.varied),
             )
             for family, hyper, training in points
-            for likelihood in likelihoods
+            for values in _models(params, dataset, ready[dataset])
             for seed in params.seeds
         ]
     return list({trial.key: trial for trial in trials}.values())
+
+
+def _models(params: Params, dataset: str, ready: Ready) -> list[dict[str, Any]]:
+    """Every point of the model's grid for one data set: a value for each of its settings, in canonical form."""
+    points = []
+    for point in params.model_of(dataset).points():
+        try:
+            point["likelihood"] = of_the_data(point["likelihood"], ready.meta.get("noise_sigma"))
+        except ValueError as error:
+            raise UserError(f"params.yaml: model.likelihood: {dataset}: {error}.") from None
+        point["initialization"] = (
+            point["initialization"] or NETWORKS.read(point["network"]).cls.initialization
+        )
+        points.append(
+            {name: MODEL[name].canonical(value) if name in MODEL else value for name, value in point.items()}
+        )
+    return points
+
+
+def needs_of(family: str, hyper: Mapping[str, Any]) -> frozenset[str]:
+    """What a family must be told of every image: of "labels" and "factors"."""
+    return families.family_class(family).needs(hyper)
+
+
+def _check_needs(family: str, hyper: Mapping[str, Any], ready: Ready) -> None:
+    for need in sorted(needs_of(family, hyper)):
+        if getattr(ready, need) is None:
+            has = [name for name in ("labels", "factors", "attributes") if getattr(ready, name) is not None]
+            raise UserError(
+                f"params.yaml: families.{family}: it needs {need}, and data set {ready.name!r} has "
+                f"{' and '.join(has) if has else 'neither labels nor factors'}. Take the family or the data set out of the study, or give "
+                f"the data {need} (docs/your-own-data.md)."
+            )
 
 
 def peers_of(trials: Sequence[Trial]) -> dict[str, tuple[Trial, ...]]:
@@ -144,21 +200,20 @@ def peers_of(trials: Sequence[Trial]) -> dict[str, tuple[Trial, ...]]:
     return {key: tuple(peer for peer in group if peer.key != key) for key, group in of.items()}
 
 
-def has_prior(trial: Trial) -> bool:
-    """Whether its codes have a distribution to draw from; a deterministic code has none."""
-    return families.family_class(trial.family).posterior.noise
-
-
 def build(trial: Trial, ready: Ready) -> families.Family:
     """The trial's model with the weights its seed gives."""
-    n = len(ready) if ready.train_rows is None else len(ready.train_rows)
+    needs = needs_of(trial.family, trial.hyper)
     return families.build(
         trial.family,
         image_shape=ready.shape,
         latents=trial.latents,
         network=trial.network,
+        initialization=trial.initialization,
         likelihood=trial.likelihood,
-        dataset_size=n,
+        corruption=trial.corruption,
+        dataset_size=len(ready) if ready.train_rows is None else len(ready.train_rows),
+        classes=ready.classes if "labels" in needs else None,
+        factor_sizes=ready.factor_sizes if "factors" in needs else None,
         hyper=dict(trial.hyper),
         seed=trial.seed,
     )
@@ -188,3 +243,11 @@ def images_of(ready: Ready) -> Images:
         picture = None if ready.picture is None else torch.from_numpy(ready.picture)
         nuisance = Nuisance(name, ready.shape[1:], picture)
     return Images(torch.from_numpy(ready.images), ready.shape, nuisance)
+
+
+def sampler_of(
+    ready: Ready, images: Images, needs: frozenset[str], rows: torch.Tensor | None = None
+) -> Sampler:
+    """Batches of some ``rows``, or of all, with the labels or factors that the family needs, as numbers from 0."""
+    known = {name: torch.from_numpy(ready.numbers(name)).to(images.stored.device) for name in sorted(needs)}
+    return Sampler(images, rows=rows, **known)

@@ -7,6 +7,7 @@ retried from its last checkpoint, then left for the next ``dvc repro``; the othe
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -20,8 +21,9 @@ from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
 from pipeline.packs import packs
 from pipeline.params import Params, check_training, load
+from pipeline.ready import Ready
 from pipeline.scores import asked, kept, log_scores
-from pipeline.store import Ready, Store
+from pipeline.store import Store
 from pipeline.tracking import Tracker
 from pipeline.trial import Trial, build, expand
 
@@ -95,7 +97,7 @@ def read_data(params: Params, store: Store) -> dict[str, Ready]:
 
 def check_models(trials: Sequence[Trial], ready: Mapping[str, Ready]) -> None:
     """Build one model of each kind, so that what cannot be built is said before anything is trained."""
-    kinds = {(trial.dataset, trial.family, str(trial.hyper)): trial for trial in trials}
+    kinds = {json.dumps({**trial.config(), "seed": 0}, sort_keys=True): trial for trial in trials}
     for trial in kinds.values():
         try:
             build(trial, ready[trial.dataset])

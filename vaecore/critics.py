@@ -24,18 +24,24 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from vaecore.divergences import density_ratio
+from vaecore.layers import dense
 
-__all__ = ["SLOPE", "log_ratios"]
+__all__ = ["critic", "log_ratios"]
 
 SLOPE = 0.2
 """Of the leaky ReLU between the critic's layers."""
 
 
+def critic(latents: int, width: int = 1000, depth: int = 6) -> nn.Sequential:
+    """The paper's critic: dense layers with leaky ReLU between them, codes [B, latents] -> two logits [B, 2]: is the code drawn from
+    (the joint distribution, the product of its marginals)?"""
+    return nn.Sequential(*dense((latents, *[width] * depth, 2), lambda: nn.LeakyReLU(SLOPE)))
+
+
 def log_ratios(critic: nn.Module, z: Tensor, permuted: Tensor) -> tuple[Tensor, Tensor]:
     """The critic's r at z [B, L] for the autoencoder, [B], and at z and ``permuted`` [B', L] for the critic, [B + B'], float32.
 
-    Gradients of the first go to z and not to the critic, of the second to the critic and to no code. ``critic`` is that of
-    ``vaecore.networks``: dense layers with leaky ReLU between them, two outputs.
+    Gradients of the first go to z and not to the critic, of the second to the critic and to no code.
     """
     layers = [layer for layer in critic.modules() if isinstance(layer, nn.Linear)]
     parameters = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]

@@ -34,8 +34,6 @@ import math
 import torch
 from torch import Tensor
 
-from vaecore.priors import standard_normal_log_prob
-
 __all__ = [
     "ESTIMATORS",
     "decomposition",
@@ -84,9 +82,9 @@ ESTIMATORS = {"stratified": stratified_log_weights, "weighted": weighted_log_wei
 
 
 def decomposition(
-    z: Tensor, mean: Tensor, log_variance: Tensor, log_weights: Tensor
+    z: Tensor, mean: Tensor, log_variance: Tensor, log_prior: Tensor, log_weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Mutual information, total correlation and dimension-wise KL, one estimate per sample, each [B].
+    """Mutual information, total correlation and dimension-wise KL, one estimate per sample, each [B]; ``log_prior`` is log p(z) [B].
 
     Their sum is the one-sample estimate log q(z | x) - log p(z) of the rate, whatever the weights.
     """
@@ -95,8 +93,7 @@ def decomposition(
     log_q_given_x = joint.diagonal()
     log_q_z = torch.logsumexp(joint + log_weights, dim=1)
     log_q_latents = torch.logsumexp(log_q + log_weights[:, :, None], dim=1).sum(1)  # Σ_l log q(z_l)
-    log_p = standard_normal_log_prob(z).sum(1)
-    return log_q_given_x - log_q_z, log_q_z - log_q_latents, log_q_latents - log_p
+    return log_q_given_x - log_q_z, log_q_z - log_q_latents, log_q_latents - log_prior
 
 
 def density_ratio(logits: Tensor) -> Tensor:

@@ -1,105 +1,136 @@
-"""What a family says about each of its hyper-parameters: meaning, unit, default and bounds.
+"""Options: what a member says about each of its settings (meaning, unit, default, bounds), and the one check of them all.
 
-A family declares ``{"beta": Hyperparameter("weight of the rate", low=0, scheduled=True)}``; whoever reads a configuration
-checks it with ``Hyperparameter.check`` and whoever documents a family prints the fields. Bounds hold for numbers and for
-every value that a schedule takes.
+A member declares ``options = {"beta": Option("weight of the rate", low=0, scheduled=True)}``. Whoever reads a configuration
+checks it with ``complete``; whoever documents a member prints the fields. Bounds hold for numbers and for every value that a
+schedule takes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vaecore.schedules import schedule
-
-__all__ = ["Hyperparameter", "check_all"]
+__all__ = ["Option", "complete"]
 
 
 @dataclass(frozen=True)
-class Hyperparameter:
-    """One hyper-parameter of a family. A hyper-parameter with ``choices`` is a word, any other one a number."""
+class Option:
+    """One setting of a member: a number, unless ``words`` or ``several`` say otherwise."""
 
     meaning: str
-    """One line, for documentation and error messages."""
+    """One line, for documentation and error messages. It may be reworded: it is not part of any trial's key."""
+    symbol: str = ""
+    """As the papers write it: β. Empty where they have none."""
     unit: str = ""
-    """``"nats"``, ``"1/step"``, ...; empty for a pure number."""
-    default: float | str | None = None
+    """``"nats"``, ``"steps"``, ...; empty for a pure number."""
+    default: Any = None
     """Value when the configuration says nothing; ``None``: the configuration has to say."""
     low: float | None = None
-    """Smallest value allowed, inclusive."""
+    """Smallest number allowed, inclusive."""
+    above: float | None = None
+    """Largest number that is too small: a bound that is not allowed itself."""
     high: float | None = None
-    """Largest value allowed, inclusive."""
-    scheduled: bool = False
-    """Whether it may change with the step, written as ``{schedule: linear, from: 0, to: 4, steps: 10000}``."""
-    choices: tuple[str, ...] = ()
-    """The words allowed; empty for a number."""
+    """Largest number allowed, inclusive."""
     whole: bool = False
     """Whether only whole numbers make sense (a width, a count)."""
+    scheduled: bool = False
+    """Whether it may change with the step, written as ``{schedule: linear, from: 0, to: 4, steps: 10000}``."""
+    words: tuple[str, ...] = ()
+    """Words allowed beside numbers, or, unless ``number``, in their place."""
+    number: bool = True
+    """Whether a number is allowed."""
+    several: bool = False
+    """Whether the value is a list of such numbers; it may be empty."""
 
     def check(self, name: str, value: object) -> None:
-        """Raise a ValueError naming the hyper-parameter, the value found and what is allowed; return nothing if all is well."""
-        if self.choices:
-            if value not in self.choices:
-                raise ValueError(
-                    f"{name!r} ({self.meaning}) must be one of {', '.join(self.choices)}, got {value!r}"
-                )
-        elif isinstance(value, Mapping):
+        """Raise a ValueError that names the option, the value found and what is allowed."""
+        said = f"{name!r} ({self.meaning})"
+        if isinstance(value, Mapping):
             if not self.scheduled:
                 raise ValueError(
-                    f"{name!r} ({self.meaning}) cannot change with the step: give a number, got {dict(value)!r}"
+                    f"{said} cannot change with the step: give {self.allowed()}, got {dict(value)!r}"
                 )
+            from vaecore.schedules import schedule  # schedules have options themselves
+
             try:
                 extremes = schedule(value).extremes()
             except ValueError as error:
-                raise ValueError(f"{name!r} ({self.meaning}): {error}") from None
+                raise ValueError(f"{said}: {error}") from None
             for extreme in extremes:
-                self._check_number(name, extreme, f" in {dict(value)!r}")
-        else:
-            self._check_number(name, value)
+                if not self._good(extreme):
+                    raise ValueError(f"{said} must be {self.allowed()}, got {extreme!r} in {dict(value)!r}")
+            return
+        good = isinstance(value, str) and value in self.words
+        if self.several:
+            listed = isinstance(value, Sequence) and not isinstance(value, str)
+            good = good or (listed and all(map(self._good, value)))  # type: ignore[call-overload]
+        elif self.number:
+            good = good or self._good(value)
+        if not good:
+            mapping = " or a {schedule: ...} mapping" if self.scheduled else ""
+            raise ValueError(f"{said} must be {self.allowed()}{mapping}, got {value!r}")
 
-    def _check_number(self, name: str, value: object, where: str = "") -> None:
-        allowed = "a whole number" if self.whole else "a finite number"
-        if self.low is not None:
-            allowed += f" ≥ {self.low:g}"
-        if self.high is not None:
-            allowed += f"{' and' if self.low is not None else ''} ≤ {self.high:g}"
-        allowed += f" {self.unit}" if self.unit else ""
-        allowed += " or a {schedule: ...} mapping" if self.scheduled and not where else ""
-        good = (
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        if not self.number:
+            return f"one of {', '.join(self.words)}"
+        bounds = [
+            f"{sign} {bound:g}"
+            for sign, bound in (("≥", self.low), (">", self.above), ("≤", self.high))
+            if bound is not None
+        ]
+        kind = ("whole number" if self.whole else "finite number") + ("s" if self.several else "")
+        text = f"a list of {kind}" if self.several else f"a {kind}"
+        text += f" {' and '.join(bounds)}" if bounds else ""
+        text += f" {self.unit}" if self.unit else ""
+        return " or ".join([text, *self.words])
+
+    def canonical(self, value: Any) -> Any:
+        """An allowed value in its one form: 4 and 4.0 are one number, a tuple and a list one list."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Mapping):
+            from vaecore.schedules import SCHEDULES
+
+            return SCHEDULES.canonical(value)
+        if self.several:
+            return [self._number(each) for each in value]
+        return self._number(value)
+
+    def _good(self, value: object) -> bool:
+        return (
             isinstance(value, int | float)
             and not isinstance(value, bool)
             and math.isfinite(value)
             and (self.low is None or value >= self.low)
+            and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
             and (not self.whole or value == int(value))
         )
-        if not good:
-            raise ValueError(f"{name!r} ({self.meaning}) must be {allowed}, got {value!r}{where}")
+
+    def _number(self, value: float) -> float:
+        return int(value) if self.whole else float(value)
 
 
-def check_all(owner: str, declared: Mapping[str, Hyperparameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check ``given`` against ``declared`` and return it completed with the defaults, in the order of declaration.
+def complete(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check ``given`` against ``declared`` and return it in canonical form, defaults filled in, in the order of declaration.
 
-    Raises a ValueError that names ``owner`` for an unknown, a missing or an unallowed hyper-parameter.
+    Raises a ValueError that names ``owner`` for an unknown, a missing or a disallowed option.
     """
     unknown = [name for name in given if name not in declared]
     if unknown:
-        exist = ", ".join(declared) or "none"
-        raise ValueError(
-            f"{owner}: unknown hyper-parameter {unknown[0]!r}; its hyper-parameters are: {exist}"
-        )
-    complete = {}
-    for name, hyperparameter in declared.items():
-        value = given.get(name, hyperparameter.default)
+        exist = ", ".join(map(str, declared)) or "none"
+        raise ValueError(f"{owner}: unknown option {unknown[0]!r}; its options are: {exist}")
+    values = {}
+    for name, option in declared.items():
+        value = given.get(name, option.default)
         if value is None:
-            raise ValueError(
-                f"{owner}: hyper-parameter {name!r} ({hyperparameter.meaning}) is missing and has no default"
-            )
+            raise ValueError(f"{owner}: option {name!r} ({option.meaning}) is missing and has no default")
         try:
-            hyperparameter.check(name, value)
+            option.check(name, value)
         except ValueError as error:
             raise ValueError(f"{owner}: {error}") from None
-        complete[name] = value
-    return complete
+        values[name] = option.canonical(value)
+    return values

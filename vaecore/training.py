@@ -26,11 +26,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaecore.batch import Batch, Sampler
 from vaecore.capture import Replayed
 from vaecore.families import Family
-from vaecore.hyperparameters import Hyperparameter, check_all
-from vaecore.images import Images
 from vaecore.memory import device_failure, keep_freed_memory
+from vaecore.noise import draw
+from vaecore.options import Option, complete
 from vaecore.precision import Precision, check_precision, resolve_precision
 from vaecore.schedules import schedule
 
@@ -39,7 +40,7 @@ __all__ = ["Diverged", "Row", "Settings", "Training", "train"]
 Row = tuple[int, dict[str, float]]
 """A step, and what was measured there."""
 
-LEARNING_RATE = Hyperparameter("Adam's step size", low=0, scheduled=True)
+LEARNING_RATE = Option("Adam's step size", low=0, scheduled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,31 +92,25 @@ class Training:
     def __init__(
         self,
         family: Family,
-        images: Images,
+        sampler: Sampler,
         settings: Settings,
         hyper: Mapping[str, Any],
         *,
-        index: Tensor | None = None,
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        """``hyper`` as for ``families.build``; ``index`` (int64 [n]) restricts training to those rows of ``images``."""
+        """``hyper`` as for ``families.build``."""
         self.device = torch.device(device)
         self.settings = settings
         self.family = family.to(self.device)
-        self.images = images.to(self.device)
-        self.index = None if index is None else index.to(self.device)
-        if (len(images) if index is None else len(index)) == 0:
-            raise ValueError("there is no image to train on")
+        self.sampler = sampler.to(self.device)
         self.precision = resolve_precision(settings.precision, self.device, family)
         if self.device.type == "cpu" or self.precision == "bfloat16":
             # convolutions gain from it on a CPU (1.7 times at 64×64) and in tensor cores
             self.family.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        complete = check_all(f"family {type(family).__name__}", family.hyperparameters, hyper)
+        values = complete(f"family {type(family).__name__}", family.options, hyper)
         self.schedules = {
-            name: schedule(value)
-            for name, value in complete.items()
-            if family.hyperparameters[name].scheduled
+            name: schedule(value) for name, value in values.items() if family.options[name].scheduled
         }
         self.learning_rate = schedule(settings.learning_rate)
         on_gpu = self.device.type == "cuda"
@@ -144,7 +139,7 @@ class Training:
         self._place_learning_rate()
 
     def hyper_at(self, step: int) -> dict[str, float]:
-        """The scheduled hyper-parameters' values at update ``step``."""
+        """The scheduled options' values at update ``step``."""
         return {name: float(values(step)) for name, values in self.schedules.items()}
 
     def state_dict(self) -> dict[str, Any]:
@@ -184,21 +179,10 @@ class Training:
         if self._replayed is not None:  # it was recorded on the tensors that the state has replaced
             self._replayed = Replayed(self.generator)
 
-    def draw(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """The next batch [B, C, H, W] and the family's noise, from the run's own generator."""
-        B, generator, device = self.settings.batch_size, self.generator, self.device
-        rows = len(self.images) if self.index is None else len(self.index)
-        chosen = torch.randint(rows, (B,), generator=generator, device=device)
-        salt = None
-        if self.images.nuisance is not None:  # each time an image is drawn it is dressed anew
-            salt = torch.randint(1 << 31, (B,), generator=generator, device=device)
-        x = self.images.batch(chosen if self.index is None else self.index[chosen], salt)
-        draws = {"normal": torch.randn, "uniform": torch.rand}
-        noise = {
-            name: draws[kind](shape, generator=generator, device=device)
-            for name, (kind, shape) in self.family.noise(B).items()
-        }
-        return x, noise
+    def draw(self) -> tuple[Batch, dict[str, Tensor]]:
+        """The next batch and the family's noise, from the run's own generator."""
+        B = self.settings.batch_size
+        return self.sampler.draw(B, self.generator), draw(self.family.noise(B), self.generator)
 
     def open_row(self) -> None:
         """Begin the updates of the next row: put their scheduled values on the device."""
@@ -247,17 +231,19 @@ class Training:
         hyper = dict(zip(self.schedules, values, strict=False))
         self._learning_rate.copy_(values[-1])
         self.optimizer.zero_grad(set_to_none=True)
-        x, noise = self.draw()
+        batch, noise = self.draw()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            terms = self.family.terms(x, hyper, noise)
+            terms = self.family.terms(batch, hyper, noise)
         loss = terms["loss"].mean()
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
+            self.family.update(terms)
             self._losses.index_copy_(0, self._counter, loss.reshape(1))
-            columns = _columns(terms)
+            recorded = {name: term for name, term in terms.items() if not name.startswith("_")}
+            columns = _columns(recorded)
             if self._sums is None:
-                self._names, self._sums = _names(terms), torch.zeros_like(columns, dtype=torch.float64)
+                self._names, self._sums = _names(recorded), torch.zeros_like(columns, dtype=torch.float64)
             self._sums.add_(columns)
             self._counter.add_(1)
 
@@ -274,8 +260,8 @@ class Training:
 def train(training: Training) -> Iterator[Row]:
     """Run ``training`` to its last step; yield (step, row) every ``record_every`` steps and at the last one.
 
-    A row holds the mean of every term (nats per image; ``rate_0``, ``rate_1``, ... for ``rate_per_latent``), the scheduled
-    hyper-parameters and ``learning_rate`` as they were at ``step``, all as Python floats. Raises ``Diverged``.
+    A row holds the mean of every term (nats per image; ``rate_0``, ``rate_1``, ... for ``rate_per_group``), the scheduled
+    options and ``learning_rate`` as they were at ``step``, all as Python floats. Raises ``Diverged``.
     """
     while training.step < training.settings.steps:
         training.open_row()
@@ -300,5 +286,6 @@ def _names(terms: Mapping[str, Tensor]) -> list[str]:
     """The names of the columns."""
     names: list[str] = []
     for name, term in terms.items():
-        names += [f"rate_{latent}" for latent in range(term.shape[1])] if term.ndim == 2 else [name]
+        groups = range(term.shape[1]) if term.ndim == 2 else ()
+        names += [f"{name.removesuffix('_per_group')}_{group}" for group in groups] or [name]
     return names

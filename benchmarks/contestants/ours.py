@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import sprites, study_model
 from benchmarks.contestants import Spec
+from vaecore.batch import Sampler
 from vaecore.packing import advance
 from vaecore.training import Settings, Training
 
@@ -19,7 +20,7 @@ ENDLESS = 1_000_000_000
 
 class Ours:
     def __init__(self, spec: Spec, folder: Path) -> None:
-        self.images = sprites.packed(folder, spec.side).to(spec.device)
+        sampler = Sampler(sprites.packed(folder, spec.side)).to(spec.device)
         settings = Settings(
             steps=ENDLESS,
             batch_size=study_model.BATCH_SIZE,
@@ -31,12 +32,12 @@ class Ours:
             Training(
                 study_model.build(
                     spec.family,
-                    len(self.images),
+                    len(sampler),
                     seed,
-                    image_shape=self.images.shape,
+                    image_shape=sampler.images.shape,
                     network=spec.network,
                 ),
-                self.images,
+                sampler,
                 settings,
                 study_model.FAMILIES[spec.family],
                 seed=seed,

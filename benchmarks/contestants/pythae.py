@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,16 +108,17 @@ class Pythae:
                 logger.setLevel(logging.ERROR)
         torch.manual_seed(spec.seed)
         model = _model(spec.family)
+        adversarial = spec.family in reference.WITH_CRITIC
         pixels = sprites.floats(folder)
         self.folder = tempfile.TemporaryDirectory()
         common = {
             "output_dir": self.folder.name,
-            "per_device_train_batch_size": study_model.BATCH_SIZE * (2 if spec.family == "factor_vae" else 1),
+            "per_device_train_batch_size": study_model.BATCH_SIZE * (2 if adversarial else 1),
             "train_dataloader_num_workers": spec.loaders,
             "no_cuda": spec.device != "cuda",
         }
         dataset = BaseDataset(pixels, torch.zeros(len(pixels)))
-        if spec.family == "factor_vae":
+        if adversarial:
             config = AdversarialTrainerConfig(
                 autoencoder_learning_rate=study_model.LEARNING_RATE,
                 discriminator_learning_rate=1e-4,
@@ -138,24 +139,30 @@ class Pythae:
         self.trainer.train_step(epoch=1)  # ends with .item() of the last loss: the device is done
 
 
+MODELS: dict[str, tuple[type[VAE], type[VAEConfig], Callable[[Any], dict[str, Any]]]] = {
+    "vae": (VAE, VAEConfig, lambda hyper: {}),
+    "annealed_vae": (
+        DisentangledBetaVAE,
+        DisentangledBetaVAEConfig,
+        lambda hyper: {"beta": hyper["gamma"], "C": hyper["capacity"]["to"]},
+    ),
+    "beta_tc_vae": (BetaTCVAE, BetaTCVAEConfig, lambda hyper: {"beta": hyper["beta"], "use_mss": True}),
+    "factor_vae": (FactorVAE, FactorVAEConfig, lambda hyper: {"gamma": hyper["gamma"]}),
+}
+"""Family -> its model, that one's configuration, and its settings by our names."""
+
+
 def _model(family: str) -> VAE:
+    cls, config, settings = MODELS[family]
     common = {
         "input_dim": study_model.IMAGE_SHAPE,
         "latent_dim": study_model.LATENTS,
         "reconstruction_loss": "bce",
     }
-    hyper = study_model.FAMILIES[family]
-    networks = {"encoder": Encoder(), "decoder": Decoder()}
-    if family == "vae":
-        return VAE(VAEConfig(**common), **networks)
-    if family == "annealed_vae":
-        goal = DisentangledBetaVAEConfig(beta=hyper["gamma"], C=hyper["capacity"]["to"], **common)
-        return DisentangledBetaVAE(goal, **networks)
-    if family == "beta_tc_vae":
-        return BetaTCVAE(BetaTCVAEConfig(beta=hyper["beta"], use_mss=True, **common), **networks)
-    assert family == "factor_vae"
-    model = FactorVAE(FactorVAEConfig(gamma=hyper["gamma"], **common), **networks)
-    model.set_discriminator(Critic())
+    configured = config(**common, **settings(study_model.FAMILIES[family]))
+    model = cls(configured, encoder=Encoder(), decoder=Decoder())
+    if family in reference.WITH_CRITIC:
+        model.set_discriminator(Critic())
     return model
 
 

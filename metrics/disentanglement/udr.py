@@ -39,6 +39,7 @@ PARTS = ("udr_spearman",)
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, math.inf)
+STANDARD_NORMAL = True
 BLIND_TO = "Whether what the seeds agree on is a factor of the data: a wrong but repeatable solution scores high, and so does a model that has found one factor out of many."
 COST = "O(P·N·L²) for the correlations, O(P·L³) per sweep of coordinate descent."
 

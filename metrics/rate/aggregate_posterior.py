@@ -38,6 +38,7 @@ TITLE = "Divergence of the aggregate posterior from the prior"
 UNIT = "nats"
 HIGHER_IS_BETTER = False
 RANGE = (0.0, math.inf)
+STANDARD_NORMAL = True
 BLIND_TO = "Whether the codes say anything: an encoder that ignores its image matches the prior perfectly."
 COST = "O(draws · components · L)."
 

@@ -38,6 +38,7 @@ MAIN = "kl_decomposition_mutual_information"
 UNIT = "nats"
 HIGHER_IS_BETTER = None
 RANGE = (0.0, math.inf)
+STANDARD_NORMAL = True
 BLIND_TO = "What the information is about: telling two noisy images of one thing apart counts like telling two things apart. It cannot exceed the logarithm of the number of images."
 COST = "O(draws · components · L)."
 

@@ -1,4 +1,4 @@
-"""Does the rate follow its target? Rate against capacity C at the end of training, in nats, with the line R = C.
+"""Does the rate follow its target? Rate against the target C at the end of training, in nats, with the line R = C.
 
 C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding disentangling in β-VAE,
 2018, arXiv:1804.03599.
@@ -20,7 +20,7 @@ __all__ = ["capacity"]
 def capacity(study: Study, dataset: str, family: str) -> go.Figure | None:
     """Rate against the target C that a family was to hold, with the line R = C; None where it has no such target."""
     table = study.table(dataset)
-    if "capacity" not in family_class(family).hyperparameters or "rate" not in table:
+    if family_class(family).target is None or "rate" not in table:
         return None
     settings = [s for s in study.settings[dataset] if s.family == family and s.name in table.index]
     points = [

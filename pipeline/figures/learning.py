@@ -1,6 +1,6 @@
 """Learning curves: distortion and rate against the step, a line per setting of a family, each the mean over its seeds.
 
-Where the objective holds the rate at a capacity C(step), that is drawn too.
+Where the objective holds the rate at a target C(step), that is drawn too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from pipeline.figures.style import axis, blank, logarithmic, look
 from pipeline.store import Store
 from pipeline.study import BASELINE, Setting, Study
+from vaecore.families import family_class
 
 __all__ = ["curves", "learning"]
 
@@ -36,6 +37,9 @@ def curves(study: Study, store: Store) -> pd.DataFrame:
             if setting.family == BASELINE or not finished:
                 continue
             history = pd.concat([store.history(dataset, trial.key) for trial in finished])
+            target = family_class(setting.family).target
+            if target is not None and target in history:
+                history["capacity"] = history[target]
             kept = [name for name in (*TERMS, "capacity") if name in history]
             mean = history.groupby("step")[kept].mean().reset_index()
             frames.append(mean.assign(dataset=dataset, family=setting.family, setting=setting.name))

@@ -58,14 +58,11 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
         ]
         if beyond:
             _outside(figure, [values[setting.name] for setting in beyond], x)
-        # A line joins settings of one likelihood: distortions by another σ are another quantity.
-        for noise in dict.fromkeys(setting.noise for setting in finite if setting not in beyond):
-            alike = [setting for setting in finite if setting.noise == noise]
+        for variant in dict.fromkeys(setting.variant for setting in finite if setting not in beyond):
+            alike = [setting for setting in finite if setting.variant == variant]
             _curve(figure, family, alike, values, look(study, family), x[1])
-        if finite:
-            continue
-        if present:
-            _level(figure, family, values[present[0].name], x, look(study, family))
+        for setting in present if not finite else ():
+            _level(figure, setting, values[setting.name], x, look(study, family))
     return figure
 
 
@@ -97,7 +94,7 @@ def _curve(
     )
     means = [values[setting.name][["rate", "distortion"]].mean() for setting in settings]
     points = sorted(zip(settings, means, strict=True), key=lambda point: (point[0].strength, point[0].name))
-    ends = {0, len(points) - 1} if len(points) > 1 or settings[0].noise else set()
+    ends = {0, len(points) - 1} if len(points) > 1 or settings[0].variant else set()
     figure.add_scatter(
         x=[float(mean["rate"]) for _, mean in points],
         y=[float(mean["distortion"]) for _, mean in points],
@@ -123,8 +120,9 @@ def _curve(
     )
 
 
-def _level(figure: go.Figure, family: str, values: Any, x: Sequence[float], style: Look) -> None:
-    """A family without a finite rate: its distortion, right across."""
+def _level(figure: go.Figure, setting: Setting, values: Any, x: Sequence[float], style: Look) -> None:
+    """A setting without a finite rate: its distortion, right across."""
+    family = f"{setting.family} {setting.label}".strip()
     level = float(values["distortion"].mean())
     figure.add_scatter(
         x=[float(rate) for rate in np.linspace(x[0], x[1], 25)],
@@ -136,7 +134,7 @@ def _level(figure: go.Figure, family: str, values: Any, x: Sequence[float], styl
         line={"color": style.colour, "width": 2, "dash": "dash"},
         hovertemplate=f"<b>{family}</b> distortion {level:.4g} nats; no finite rate<extra></extra>",
         name=f"{family} (rate ∞)",
-        legendgroup=family,
+        legendgroup=setting.family,
     )
 
 

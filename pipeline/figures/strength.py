@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 import metrics
 from pipeline.figures.style import Look, axis, blank, look, padded
-from pipeline.study import BASELINE, Setting, Study, symbol
+from pipeline.study import BASELINE, Setting, Study, strength_axis
 from pipeline.summary import estimate, estimates
-from vaecore.families import family_class
+from vaecore.families import reference
 
 __all__ = ["against_strength"]
 
@@ -22,7 +22,7 @@ BARS_FROM = 3
 
 
 def against_strength(study: Study, dataset: str, about: metrics.Description) -> dict[str, go.Figure]:
-    """Family -> a metric against the family's strength, all on one scale; vae and untrained as levels across."""
+    """Family -> a metric against the family's strength, all on one scale; the reference family and untrained as levels across."""
     table, metric = study.table(dataset), about.main
     if metric not in table:
         return {}
@@ -31,7 +31,7 @@ def against_strength(study: Study, dataset: str, about: metrics.Description) -> 
         return {}
     means = estimates(study, dataset, metric)
     levels = {}
-    for kind in ("vae", BASELINE):
+    for kind in (reference(), BASELINE):
         own = [setting for setting in study.settings[dataset] if setting.family == kind]
         if len(own) == 1 and own[0].name in means:
             levels[kind] = means[own[0].name].mean
@@ -62,12 +62,10 @@ def _strengths(
 ) -> go.Figure:
     settings = sorted(settings, key=lambda setting: setting.strength)
     strengths = sorted({setting.strength for setting in settings})
-    first, declared = next(iter(family_class(settings[0].family).hyperparameters.items()))
-    name = f"{symbol(first)}, {declared.unit}" if declared.unit else symbol(first)
     wide = strengths[0] > 0 and strengths[-1] / strengths[0] >= 8
     figure = blank(
         axis(
-            name,
+            strength_axis(settings[0].family),
             type="log" if wide else "linear",
             tickvals=strengths,
             ticktext=[f"{strength:g}" for strength in strengths],
@@ -90,21 +88,23 @@ def _strengths(
         hovertemplate=f"<b>{settings[0].family}</b> %{{customdata}}<br>%{{y:.4g}}<extra></extra>",
     )
     means = [(setting, estimate(scores.loc[setting.name])) for setting in settings]
-    figure.add_scatter(
-        x=[setting.strength for setting, _ in means],
-        y=[value.mean for _, value in means],
-        error_y={
-            "type": "data",
-            "array": [value.half_width if value.n >= BARS_FROM else None for _, value in means],
-            "thickness": 1.5,
-            "width": 4,
-        },
-        mode="lines+markers" if len(strengths) == len(means) else "markers",
-        line={"color": style.colour, "width": 2},
-        marker={"color": style.colour, "symbol": style.symbol, "size": 9, "line": {"color": "var(--surface)", "width": 1.5}},
-        customdata=[f"{setting.label}, mean of {value.n}" for setting, value in means],
-        hovertemplate=f"<b>{settings[0].family}</b> %{{customdata}}<br>%{{y:.4g}}<extra></extra>",
-    )  # fmt: skip
+    for variant in dict.fromkeys(setting.variant for setting in settings):
+        alike = [(setting, value) for setting, value in means if setting.variant == variant]
+        figure.add_scatter(
+            x=[setting.strength for setting, _ in alike],
+            y=[value.mean for _, value in alike],
+            error_y={
+                "type": "data",
+                "array": [value.half_width if value.n >= BARS_FROM else None for _, value in alike],
+                "thickness": 1.5,
+                "width": 4,
+            },
+            mode="lines+markers" if len({setting.strength for setting, _ in alike}) == len(alike) else "markers",
+            line={"color": style.colour, "width": 2},
+            marker={"color": style.colour, "symbol": style.symbol, "size": 9, "line": {"color": "var(--surface)", "width": 1.5}},
+            customdata=[f"{setting.label}, mean of {value.n}" for setting, value in alike],
+            hovertemplate=f"<b>{settings[0].family}</b> %{{customdata}}<br>%{{y:.4g}}<extra></extra>",
+        )  # fmt: skip
     return figure
 
 

@@ -8,8 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import flops, study_model
 from benchmarks.reference import Loop, Model
-from vaecore.critics import log_ratios
-from vaecore.networks import critic
+from vaecore.critics import critic, log_ratios
 
 B = 4
 

@@ -106,6 +106,8 @@ def test_the_suite_s_scores_are_keys_of_ours(row: str):
 @pytest.mark.parametrize("row", SUITE)
 def test_the_peer_scores_the_same(row: str, peer: ModuleType):
     task = replace(TASK, peer=True, rows=(1500, 700), points=(2000, 2000))
+    if row == "irs":  # a factor of more values than bins
+        task = replace(task, sizes=(3, 40))
     answer = metric_timing.measure(row, task.table(), task)
     assert (answer["ours"]["failed"], answer["peer"]["failed"]) == (None, None)
     assert all(len(answer[side]["calls"]) in (1, 5) for side in ("ours", "peer"))

@@ -17,7 +17,7 @@ from metrics.cases import LATENTS, ROWS, SIZES
 from tests.metrics.expectations import EXPECTED, expected
 from tests.metrics.harness import ARRAYS, FLOATS, VOCABULARY, arguments, score, value, world
 
-PER_LATENT = ("codes", "mean", "std", "peer_mean", "peer_std")
+PER_LATENT = ("codes", "mean", "std", "rate_per_group", "peer_mean", "peer_std")
 every = pytest.mark.parametrize("name", list(metrics.names()))
 
 
@@ -237,7 +237,10 @@ def degenerate() -> dict[str, dict[str, Any]]:
         "tiny codes": dict.fromkeys(same, ground["codes"] * 1e-300),
         "integer codes": dict.fromkeys(same, np.rint(ground["codes"]).astype(int)),
         "deterministic codes": {"std": constant},
-        "infinite rates": {"rate": np.full(ROWS, np.inf)},
+        "infinite rates": {
+            "rate": np.full(ROWS, np.inf),
+            "rate_per_group": np.full((ROWS, LATENTS), np.inf),
+        },
         "one factor": {"factors": ground["factors"][:, :1], "targets": ground["factors"][:, :1]},
         "one factor varies": {
             "factors": ground["factors"] * [1, 0, 0],

@@ -9,44 +9,48 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
+from metrics import posterior
 from metrics.rate.active_units import active_units
 from metrics.rate.bits_per_dim import bits_per_dim
 from metrics.rate.negative_elbo import negative_elbo
 from metrics.rate.rate import rate
 
 
-def test_rate_is_the_divergence_by_quadrature() -> None:
-    mean, std = np.array([[0.7, -2.0]]), np.array([[0.3, 1.6]])
-    for j, (mu, sigma) in enumerate(zip(mean[0], std[0], strict=True)):
+def test_the_closed_form_of_gaussian_latents_is_the_divergence_by_quadrature() -> None:
+    mean, std = np.array([0.7, -2.0]), np.array([0.3, 1.6])
+    for mu, sigma, found in zip(mean, std, posterior.rates(mean, std), strict=True):
         q = norm(mu, sigma)
         expected, _ = quad(
             lambda z, q=q: q.pdf(z) * (q.logpdf(z) - norm.logpdf(z)), mu - 12 * sigma, mu + 12 * sigma
         )
-        assert rate(mean, std)[f"rate_{j}"] == pytest.approx(expected, rel=1e-8)
+        assert found == pytest.approx(expected, rel=1e-8)
 
 
-def test_rate_of_known_posteriors() -> None:
-    # A mean of 2 costs 2²/2 = 2 nats; σ = e⁻¹ costs (e⁻² − 1)/2 + 1 nats; over two images the mean.
-    mean, std = np.array([[2.0, 0.0], [0.0, 0.0]]), np.array([[1.0, math.exp(-1)], [1.0, 1.0]])
-    narrow = (math.exp(-2) - 1) / 2 + 1
-    nats = {"rate": 1 + narrow / 2, "rate_0": 1, "rate_1": narrow / 2}
+def test_rate_is_the_mean_over_images_of_the_whole_and_of_each_group() -> None:
+    groups = np.array([[2.0, 1.0, 0.0], [0.0, 0.5, -0.1]])
+    nats = {"rate": 1.7, "rate_0": 1, "rate_1": 0.75, "rate_2": -0.05}
     bits = {key.replace("rate", "rate_bits"): value / math.log(2) for key, value in nats.items()}
-    assert rate(mean, std) == pytest.approx(nats | bits, rel=1e-12)
-    assert set(rate(np.zeros((5, 2)), np.ones((5, 2))).values()) == {0}
+    assert rate(groups.sum(axis=1), groups) == pytest.approx(nats | bits, rel=1e-12)
 
 
 def test_a_deterministic_code_has_an_infinite_rate() -> None:
-    std = np.array([[1.0, 0.5], [1.0, 0.0]])
-    nats = {"rate": math.inf, "rate_0": 0, "rate_1": math.inf}
-    bits = {"rate_bits": math.inf, "rate_bits_0": 0, "rate_bits_1": math.inf}
-    assert rate(np.zeros((2, 2)), std) == nats | bits
+    groups = np.array([[1.0, 0.5], [1.0, math.inf]])
+    nats = {"rate": math.inf, "rate_0": 1, "rate_1": math.inf}
+    bits = {"rate_bits": math.inf, "rate_bits_0": 1 / math.log(2), "rate_bits_1": math.inf}
+    assert rate(groups.sum(axis=1), groups) == pytest.approx(nats | bits)
 
 
-def test_rate_refuses_what_is_no_standard_deviation() -> None:
-    with pytest.raises(ValueError, match=r"std: .*found -1; not a log-variance"):
-        rate(np.zeros((1, 2)), np.array([[1.0, -1.0]]))
-    with pytest.raises(ValueError, match=r"std: expected the shape of mean \[3, 2\], got \[3, 1\]"):
-        rate(np.zeros((3, 2)), np.ones((3, 1)))
+def test_rate_refuses_groups_that_are_not_its_own() -> None:
+    with pytest.raises(ValueError, match="add up to the rate"):
+        rate(np.ones(3), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="add up to the rate"):
+        rate(np.ones(3), np.full((3, 1), math.inf))
+    with pytest.raises(ValueError, match=r"rate_per_group: expected nats \[N, G\], got float64 \[3\]"):
+        rate(np.ones(3), np.ones(3))
+    with pytest.raises(ValueError, match="same number of rows"):
+        rate(np.ones(3), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="rate_per_group: expected finite nats"):
+        rate(np.ones(1), np.array([[math.nan]]))
 
 
 def test_active_units_counts_the_means_that_move() -> None:

@@ -66,7 +66,12 @@ def test_every_metric_has_an_interval_around_its_value_that_the_generator_decide
 
 
 def test_an_infinite_value_has_its_whole_range_for_an_interval() -> None:
-    found = interval("rate", {"mean": np.zeros((10, 2)), "std": np.zeros((10, 2))}, rng(), n_resamples=2)
+    found = interval(
+        "rate",
+        {"rate": np.full(10, np.inf), "rate_per_group": np.full((10, 2), np.inf)},
+        rng(),
+        n_resamples=2,
+    )
     assert found["rate"] == math.inf
     assert (found["rate_low"], found["rate_high"]) == (0, math.inf)
 

@@ -16,10 +16,15 @@ from sklearn.datasets import load_digits
 
 import metrics
 from pipeline.params import Params
-from pipeline.store import Ready, Store, atomic, write_json
+from pipeline.ready import Ready
+from pipeline.store import Store, atomic, write_json
 from pipeline.study import strength
 from pipeline.trial import Trial, expand
+from tests.vaecore.small import CLASSES, FACTOR_SIZES
+from vaecore.batch import Sampler
+from vaecore.families import family_class
 from vaecore.images import Images
+from vaecore.schedules import schedule
 
 FAMILIES: dict[str, Any] = {
     "ae": {},
@@ -51,6 +56,14 @@ def images() -> Images:
     """100 of scikit-learn's digits."""
     digits = load_digits().images[:100]
     return Images(torch.from_numpy(np.round(digits * 255 / 16).astype(np.uint8)[:, None]), (1, 8, 8))
+
+
+@pytest.fixture(scope="session")
+def sampler(images: Images) -> Sampler:
+    """The same with labels and factors for the families that need them, which say nothing of the digits."""
+    rows = torch.arange(len(images))
+    factors = [rows // CLASSES**place % size for place, size in enumerate(FACTOR_SIZES)]
+    return Sampler(images, labels=rows % CLASSES, factors=torch.stack(factors, dim=1))
 
 
 @pytest.fixture(scope="session")
@@ -143,11 +156,14 @@ def _place(trial: Trial, rng: np.random.Generator) -> tuple[float, float]:
     noise = rng.normal(0, 0.015)
     if trial.untrained:
         return 0.03 + 0.01 * abs(noise), form["blank"] * (1 + 0.05 * noise)
-    x = strength(trial)
-    rate = {
-        "ae": np.inf, "vae": 19.0, "beta_vae": 19.0 * x**-0.6, "annealed_vae": x,
-        "factor_vae": 19.0 - 0.1 * x, "beta_tc_vae": 20.0 * x**-0.35,
-    }[trial.family] * (1 + noise)  # fmt: skip
+    family, x = family_class(trial.family), strength(trial)
+    if family.deterministic:
+        rate = np.inf
+    elif family.target is not None:
+        rate = x
+    else:
+        rate = 19.0 if family.strength is None else 19.0 * x ** -{"beta_vae": 0.6}.get(trial.family, 0.35)
+    rate *= 1 + noise
     burden = {"factor_vae": 1.1, "annealed_vae": 1.05}.get(trial.family, 1.0)
     return rate, float(
         form["floor"] + burden * (form["ceiling"] - form["floor"]) * np.exp(-rate / 7) * (1 + noise)
@@ -207,16 +223,15 @@ def _write_run(
     folder.mkdir(parents=True)
     write_json(folder / "config.json", trial.config())
     steps = np.arange(50, trial.training.steps + 1, 50)
-    rise, target = 1 - np.exp(-steps / 180), None
+    rise, target = 1 - np.exp(-steps / 180), family_class(trial.family).target
     history = {
         "step": steps,
         "distortion": distortion + (FORMS[trial.dataset]["blank"] - distortion) * np.exp(-steps / 90),
     }
     history["rate"] = (rate if np.isinf(rate) else rate * rise) + rng.normal(0, 0.1, len(steps))
-    if trial.family == "annealed_vae":
-        target = trial.hyper["capacity"]["to"]
-        history["capacity"] = np.minimum(steps / 500, 1) * target
-        history["rate"] = history["capacity"] * (1 + rng.normal(0, 0.02, len(steps)))
+    if target is not None:
+        history[target] = np.asarray([float(schedule(trial.hyper[target])(int(step))) for step in steps])
+        history["rate"] = history[target] * (1 + rng.normal(0, 0.02, len(steps)))
     history["loss"] = history["distortion"] + history["rate"]
     with atomic(folder / "history.parquet") as temporary:
         pd.DataFrame(history).to_parquet(temporary, index=False)
@@ -224,7 +239,7 @@ def _write_run(
     result = {
         "status": status, "diverged_at": 137 if status == "diverged" else None, "steps": trial.training.steps,
         "seconds": 12.5 + trial.seed, "images_per_second": 5120.0 if trial.training.steps else None,
-        "interruptions": 0, "device": "cpu", "threads": 1, "machine": MACHINE,
+        "interruptions": 0, "device": "cpu", "threads": 1, "precision": "float32", "machine": MACHINE,
         "finished": "2026-11-20T12:00:00+00:00",
     }  # fmt: skip
     store.write_result(

@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.hyper_grid import hyper_points
 from pipeline.store import Store
+from tests.vaecore.small import example
+from vaecore.families import family_class, names
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,6 +72,29 @@ def test_an_image_size_that_the_network_cannot_take(digits_store: Store):
     process = stage("tune", digits_store, model={"network": "conv", "latents": 2, "likelihood": "bernoulli"})
     refused(process, "params.yaml: digits, vae", "6×6", "image_size")
     assert not (digits_store.root / "runs").exists()
+
+
+TOLD = [name for name in names() if family_class(name).needs(hyper_points(name, example(name))[0])]
+"""Families that have to be told something of every image."""
+
+
+@pytest.mark.parametrize("family", TOLD)
+@pytest.mark.parametrize("stage_name", ["tune", "evaluate"])
+def test_a_family_that_needs_what_the_data_have_not(digits_store: Store, family: str, stage_name: str):
+    ready = digits_store.read_ready("digits")
+    digits_store.write_ready(
+        "digits", images=ready.images, split=ready.split, meta={"shape": [1, 8, 8], "storage": "uint8"}
+    )
+    (need,) = family_class(family).needs(hyper_points(family, example(family))[0])
+    process = stage(stage_name, digits_store, families={"vae": {}, family: example(family)})
+    refused(
+        process,
+        f"params.yaml: families.{family}: it needs {need}, and data set 'digits' has neither labels nor factors",
+        "Take the family or the data set out of the study",
+        f"give the data {need} (docs/your-own-data.md)",
+    )
+    assert not (digits_store.root / "runs").exists()
+    assert not (digits_store.root / "mlflow.db").exists()
 
 
 def test_a_gpu_where_there_is_none(digits_store: Store):

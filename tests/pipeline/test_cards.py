@@ -13,7 +13,8 @@ from PIL import Image
 from pipeline import cards
 from pipeline.contact_sheet import GAP
 from pipeline.grid import factor_table
-from pipeline.store import Ready, Store
+from pipeline.ready import Ready
+from pipeline.store import Store
 
 SIDE = 64
 

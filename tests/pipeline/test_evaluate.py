@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -13,26 +15,32 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from mlflow.tracking import MlflowClient
 
 import metrics
 from metrics import uncertainty
 from pipeline import evaluate, scores
+from pipeline.applicability import inapplicable
 from pipeline.encoding import collect
 from pipeline.errors import UserError
-from pipeline.inputs import BY_BATCH, arguments
+from pipeline.inputs import arguments
 from pipeline.params import load
 from pipeline.sampling import real, samples
 from pipeline.scorer import score_metric
 from pipeline.scoring import BatchByBatch, score, seed_of
 from pipeline.store import Store
-from pipeline.trial import Trial, images_of, load_model
+from pipeline.study import read
+from pipeline.summary import summarise
+from pipeline.trial import Trial, images_of, load_model, needs_of, sampler_of
 from tests.pipeline.small_study import FEW, configure, prepare, train_all, trials_of
+from tests.vaecore.small import example
+from vaecore.families import family_class, names, reference
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,13 +62,14 @@ def entries(store: Store, trial: Trial) -> dict[str, Any]:
 def test_a_metric_is_computed_on_the_rows_of_its_folder():
     held_out = np.arange(40) % 4 == 0
     mean = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
-    std = np.full_like(mean, 0.1)
+    groups = np.abs(mean).astype(np.float64)
+    rate = {"rate": groups.sum(axis=1), "rate_per_group": groups}
     given = {"held_out": held_out, "key": "k", "interval": {}}
-    found = score("rate", {}, {"mean": mean, "std": std}, **given)
+    found = score("rate", {}, rate, **given)
     assert found.split == "test"
-    assert found.values == metrics.function("rate")(mean=mean[held_out], std=std[held_out])
-    whole = score("rate", {}, {"mean": mean, "std": std}, **{**given, "held_out": None})
-    assert (whole.split, whole.values) == ("train", metrics.function("rate")(mean=mean, std=std))
+    assert found.values == metrics.function("rate")(**{name: nats[held_out] for name, nats in rate.items()})
+    whole = score("rate", {}, rate, **{**given, "held_out": None})
+    assert (whole.split, whole.values) == ("train", metrics.function("rate")(**rate))
     factors = np.stack([np.arange(40) % 2, np.arange(40) % 5], axis=1)
     all_rows = score("mig", {"bins": 4}, {"codes": mean, "factors": factors}, **given)
     assert all_rows.split == "all"
@@ -121,9 +130,25 @@ INTERVALS: dict[str, dict[str, Any]] = {
 }
 
 
+def kind(name: str) -> tuple[object, ...]:
+    """What of a family an evaluation can tell: objectives are training's affair."""
+    cls = family_class(name)
+    return cls.posterior, cls.prior, cls.conditioned, cls.has_prior, cls.has_density, cls.has_moments
+
+
+KINDS = sorted({kind(name): name for name in [*names(), reference()]}.values())
+"""A family of each kind."""
+
+
+class Everything(NamedTuple):
+    store: Store
+    trials: list[Trial]
+    said: str
+
+
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[Trial]]:
-    """Two seeds of two families with every metric, on data that have labels and factors; a place to look, not to write."""
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
+    """Two seeds of each kind of family with every metric, on data that have labels and factors; a place to look, not to write."""
     store = Store(tmp_path_factory.mktemp("everything"))
     prepare(store)
     with pytest.MonkeyPatch.context() as patch:
@@ -132,46 +157,54 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[Tr
         patch.setenv("PYTHONPATH", str(ROOT))
         configure(
             {name: INTERVALS.get(name) for name in ALL},
-            families={"ae": {}, "vae": {}},
+            families={name: example(name) for name in KINDS},
             seeds=[0, 1],
             untrained=False,
         )
         trials = train_all(store)
-        evaluate.main()
-    return store, trials
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            evaluate.main()
+    return Everything(store, trials, said.getvalue())
 
 
-def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: tuple[Store, list[Trial]]):
-    store, trials = everything
+@pytest.mark.parametrize("family", KINDS)
+def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: Everything, family: str):
+    store, trials, _ = everything
     ready = store.read_ready("digits")
-    vaes = [trial for trial in trials if trial.family == "vae"]
-    passes = [
+    own, other = (trial for trial in trials if trial.family == family)
+    images = images_of(ready)
+    sampler = sampler_of(ready, images, needs_of(family, own.hyper))
+    seen, peer = (
         collect(
-            load_model(trial, ready, store), images_of(ready), ["mean", "std", "rate", "distortion"],
+            load_model(trial, ready, store), sampler, ["codes", "mean", "std", "rate", "rate_per_group", "distortion"],
             batch_size=64, seed=seed_of(trial.key, "posterior samples"),
         )
-        for trial in vaes
-    ]  # fmt: skip
-    (own, other), trial = passes, vaes[0]
-    images, model = images_of(ready), load_model(trial, ready, store)
-    arrays = {
-        **own, "codes": own["mean"], "peer_mean": other["mean"][None], "peer_std": other["std"][None],
-        "factors": ready.factors, "labels": ready.labels, "targets": ready.labels, "test": ready.test,
-        "real": real(images, ready.test, 40, seed_of(trial.key, "real images")),
-        "samples": samples(model, 40, seed_of(trial.key, "prior samples"), batch_size=64),
-    }  # fmt: skip
-    test = ready.test
+        for trial in (own, other)
+    )  # fmt: skip
+    model, test = load_model(own, ready, store), ready.test
     assert test is not None
-    found = entries(store, trial)
+    with torch.inference_mode():
+        unseen = sampler.batch(torch.from_numpy(np.flatnonzero(test)))
+        pictures = {"images": unseen.x.numpy(), "reconstructions": model.reconstruct(unseen).numpy()}
+    arrays = {
+        **seen, "peer_mean": peer["mean"][None], "peer_std": peer["std"][None],
+        "factors": ready.factors, "labels": ready.labels, "targets": ready.labels, "test": test,
+        "real": real(images, test, 40, seed_of(own.key, "real images")),
+        **pictures,
+    }  # fmt: skip
+    if model.has_prior:
+        seed = seed_of(own.key, "prior samples")
+        arrays["samples"] = samples(model, 40, seed, batch_size=64, sampler=sampler, rows=test)
+    found = entries(store, own)
     for name in ALL:
         takes = arguments(name)
-        if takes & BY_BATCH:
+        if inapplicable(name, own, ready, peers=True):
+            assert name not in found
             continue
-        unseen = metrics.names()[name] in ("reconstruction", "rate", "samples")
         given = {argument: arrays[argument] for argument in takes & arrays.keys()}
-        if unseen:
+        if metrics.names()[name] in ("reconstruction", "rate", "samples"):
             given = {
-                argument: array if argument in ("real", "samples") else array[test]
+                argument: array if argument in {"real", "samples", *pictures} else array[test]
                 for argument, array in given.items()
             }
         given |= {
@@ -179,7 +212,7 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: tuple[Stor
             for argument, value in {"dimensions": 64, "bin_width": 1.0}.items()
             if argument in takes
         }
-        rng = np.random.default_rng(seed_of(trial.key, name))
+        rng = np.random.default_rng(seed_of(own.key, name))
         if name in INTERVALS:
             expected = uncertainty.interval(name, given, rng, **INTERVALS[name])
             assert {f"{name}_low", f"{name}_high"} <= set(found[name]["values"])
@@ -191,18 +224,49 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: tuple[Stor
         assert found[name]["split"] == in_folder, name
 
 
-def test_a_deterministic_code_has_an_infinite_rate_and_no_samples(everything: tuple[Store, list[Trial]]):
-    store, trials = everything
-    found = entries(store, next(trial for trial in trials if trial.family == "ae"))
+@pytest.mark.parametrize("family", [name for name in KINDS if family_class(name).deterministic])
+def test_a_deterministic_code_has_an_infinite_rate_and_no_samples(everything: Everything, family: str):
+    store, trials, _ = everything
+    found = entries(store, next(trial for trial in trials if trial.family == family))
     assert found["rate"]["values"]["rate"] == found["negative_elbo"]["values"]["negative_elbo"] == math.inf
     assert math.isfinite(found["distortion"]["values"]["distortion"])
     assert set(ALL) - set(found) == {name for name in ALL if "samples" in arguments(name)}
 
 
+def test_what_does_not_apply_is_said_with_its_reason(everything: Everything):
+    """By the stage, and in the report in the place of the value."""
+    store, trials, said = everything
+    for name in KINDS:
+        cls = family_class(name)
+        lines = [line for line in said.splitlines() if f"does not apply to {name} on digits: " in line]
+        expected = {}
+        if not cls.has_prior:
+            expected["frechet_distance, prdc"] = "the family has no prior to draw samples from"
+        if cls.prior not in (None, "standard_normal"):
+            presume = [metric for metric in ALL if metrics.describe(metric).standard_normal]
+            assert {"udr", "kl_decomposition"} <= set(presume)
+            expected[", ".join(presume)] = f"it presumes the prior N(0, I), and {name} has another one"
+        assert lines == [
+            f"evaluate: does not apply to {name} on digits: {left}: {why}" for left, why in expected.items()
+        ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(store.root)
+        table = summarise(read(load(), store), "digits")
+    assert {column.name for column in table.columns} == set(ALL)
+    ready = store.read_ready("digits")
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            why = inapplicable(column.name, row.setting.trials[0], ready, peers=True)
+            assert (cell.text == "–") == (why is not None), column.name
+            if why is not None:
+                assert cell.note == f"it does not apply: {why}"
+    assert len(trials) == 2 * len(KINDS)
+
+
 def test_results_do_not_depend_on_the_number_of_workers(
-    everything: tuple[Store, list[Trial]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    everything: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    store, trials = everything
+    store, trials, _ = everything
     shutil.copytree(store.root, tmp_path / "copy")
     again = Store(tmp_path / "copy")
     shutil.rmtree(again.scores("digits"))
@@ -310,6 +374,9 @@ def test_the_stage_from_nothing_to_nothing_to_do(study: Store, capsys: pytest.Ca
 
 Own = Callable[[str, str], None]
 
+STATED = "\nTITLE, UNIT, HIGHER_IS_BETTER, RANGE, BLIND_TO, COST = 'Own', '', None, (0, 1), 'All.', 'O(1).'\n"
+"""What the module of a metric states."""
+
 
 @pytest.fixture
 def own_metric(study: Store, monkeypatch: pytest.MonkeyPatch) -> Own:
@@ -325,7 +392,7 @@ def own_metric(study: Store, monkeypatch: pytest.MonkeyPatch) -> Own:
     )
 
     def write(name: str, source: str) -> None:
-        (place / f"{name}.py").write_text(textwrap.dedent(source))
+        (place / f"{name}.py").write_text(textwrap.dedent(source) + STATED)
 
     return write
 

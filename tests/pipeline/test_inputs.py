@@ -1,11 +1,11 @@
-"""What metrics take, what a trial can give them, and the settings that they have in params.yaml."""
+"""What metrics take, what a model is run for, and the settings that metrics have in params.yaml."""
 
 from __future__ import annotations
 
 import pytest
 
 import metrics
-from pipeline.inputs import BY_BATCH, PEERS, arguments, lacking, origin
+from pipeline.inputs import BY_BATCH, arguments, origin
 from pipeline.metric_settings import check, resampling
 
 
@@ -27,17 +27,10 @@ def test_a_metric_that_asks_for_what_there_is_not(monkeypatch: pytest.MonkeyPatc
         arguments("both")
 
 
-def test_what_a_trial_lacks():
-    assert lacking(factors=True, labels=True) == set()
-    assert lacking(factors=False, labels=True) == {"factors"}
-    assert lacking(factors=True, labels=False) == {"labels"}
-    assert lacking(factors=False, labels=False) == {"factors", "labels", "targets"}
-    assert lacking(factors=True, labels=True, prior=False, peers=False) == {"samples", *PEERS}
-
-
 def test_what_a_model_is_run_for():
-    assert origin({"codes", "factors", "rng", "test"}) == {"mean"}
+    assert origin({"codes", "factors", "rng", "test"}) == {"codes"}
     assert origin({"mean", "std", "peer_mean", "peer_std"}) == {"mean", "std"}
+    assert origin({"rate", "rate_per_group"}) == {"rate", "rate_per_group"}
     assert origin({"real", "samples", "dimensions"}) == {"real", "samples"}
     assert origin(BY_BATCH) == set()
 

@@ -19,34 +19,19 @@ from pipeline.pack import Event, Pack, PackFailed, train
 from pipeline.run import Run, data_of, record_failure
 from pipeline.store import Store
 from pipeline.trial import Trial
-from vaecore.families import family_class, names
-from vaecore.training import Row, Settings, Training
+from tests.pipeline.small_trials import SETTINGS, make_trial
+from vaecore.families import names
+from vaecore.training import Row, Training
 
-SETTINGS = Settings(steps=40, batch_size=16, learning_rate=1e-3, precision="float32", record_every=10)
 
-
-def make_trial(store: Store, family: str = "vae", seed: int = 0, **training: Any) -> Trial:
-    declared = family_class(family).hyperparameters
-    hyper: dict[str, Any] = {
-        name: 2.0 if each.default is None else each.default for name, each in declared.items()
-    }
-    return Trial(
-        dataset="digits",
-        checksum=store.read_ready("digits").meta["checksum"],
-        family=family,
-        hyper=hyper | ({"critic_width": 10} if "critic_width" in declared else {}),
-        network={"name": "mlp", "hidden": [16]},
-        latents=3,
-        likelihood="bernoulli",
-        training=dataclasses.replace(SETTINGS, **training),
-        seed=seed,
-        source="s",
-    )  # fmt: skip
+def trial_of(store: Store, family: str = "vae", seed: int = 0, **training: Any) -> Trial:
+    checksum = store.read_ready("digits").meta["checksum"]
+    return make_trial(family, seed, checksum=checksum, training=dataclasses.replace(SETTINGS, **training))
 
 
 def four(store: Store) -> list[Trial]:
     """Of different lengths, one of them a baseline."""
-    return [make_trial(store, seed=seed, steps=steps) for seed, steps in enumerate((40, 0, 25, 60))]
+    return [trial_of(store, seed=seed, steps=steps) for seed, steps in enumerate((40, 0, 25, 60))]
 
 
 def events_of(trials: Sequence[Trial], store: Store, **options: Any) -> list[Event]:
@@ -97,7 +82,7 @@ def log_of(trial: Trial, store: Store) -> str:
 
 
 def test_every_family_ends_packed_as_alone(digits_store: Store, alone):
-    trials = [make_trial(digits_store, family, seed) for family in names() for seed in (0, 1)]
+    trials = [trial_of(digits_store, family, seed) for family in names() for seed in (0, 1)]
     events = events_of(trials, digits_store, side_by_side=len(trials))
     assert {event.kind for event in events} == {"started", "row", "ended"}
     for trial in trials:
@@ -153,7 +138,7 @@ def test_the_shares_of_a_workers_time_add_up(digits_store: Store, monkeypatch: p
         return vaecore.packing.advance(trainings)
 
     monkeypatch.setattr("pipeline.pack.advance", slow)
-    trials = [make_trial(digits_store, seed=seed) for seed in range(3)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(3)]
     began = time.monotonic()
     events_of(trials, digits_store, side_by_side=3)
     wall = time.monotonic() - began
@@ -171,13 +156,13 @@ def test_trials_of_a_worker_share_one_copy_of_the_images(digits_store: Store):
     pack = Pack(trials, digits_store, side_by_side=4)
     addresses = set()
     for _ in pack.rounds():
-        addresses |= {run.training.images.stored.data_ptr() for run in pack.live if run.training}
+        addresses |= {run.training.sampler.images.stored.data_ptr() for run in pack.live if run.training}
     assert len(addresses) == 1
     assert data_of(trials[0], digits_store, "cpu") is data_of(trials[3], digits_store, "cpu")
 
 
 def test_an_interrupted_pack_goes_on_packed_otherwise(digits_store: Store, alone):
-    trials = [make_trial(digits_store, seed=seed, steps=60) for seed in range(4)]
+    trials = [trial_of(digits_store, seed=seed, steps=60) for seed in range(4)]
     rounds = train(trials, digits_store, side_by_side=3, checkpoint_seconds=0)
     for some in rounds:
         if sum(event.kind == "row" and event.content["step"] == 30 for event in some) == 3:
@@ -196,8 +181,7 @@ def test_an_interrupted_pack_goes_on_packed_otherwise(digits_store: Store, alone
 
 def test_one_that_diverges_does_not_disturb_the_others(digits_store: Store, alone):
     trials = [
-        make_trial(digits_store, seed=seed, learning_rate=rate)
-        for seed, rate in enumerate((1e-3, 1e30, 1e-3))
+        trial_of(digits_store, seed=seed, learning_rate=rate) for seed, rate in enumerate((1e-3, 1e30, 1e-3))
     ]
     events_of(trials, digits_store, side_by_side=3)
     assert [digits_store.result("digits", trial.key)["status"] for trial in trials] == [
@@ -247,7 +231,7 @@ def a_bug(store: Store, trial: Trial, patch: pytest.MonkeyPatch) -> str:
 def test_one_that_fails_does_not_disturb_the_others(
     digits_store: Store, alone, breaks: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(2)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(2)]
     with monkeypatch.context() as patch:
         reason = breaks(digits_store, trials[1], patch)
         events, error = until_failure(train(trials, digits_store, side_by_side=2))
@@ -273,7 +257,7 @@ def test_one_that_fails_does_not_disturb_the_others(
 
 
 def test_several_failures_are_told_together(digits_store: Store, monkeypatch: pytest.MonkeyPatch):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(3)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(3)]
     monkeypatch.setattr(
         Run, "take", lambda self, row: (_ for _ in ()).throw(ValueError(f"no {self.trial.seed}"))
     )
@@ -297,7 +281,7 @@ def failing_device(live: int) -> Callable[[Sequence[Training]], list[Row | Excep
 def test_a_device_failure_fails_all_that_train_and_halves_the_pack(
     digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch
 ):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(6)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(6)]
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.pack.advance", failing_device(4))
         events, error = until_failure(train(trials, digits_store, side_by_side=4))
@@ -324,7 +308,7 @@ def test_a_device_failure_fails_all_that_train_and_halves_the_pack(
 def test_a_device_that_fails_a_single_trial_is_its_failure(
     digits_store: Store, monkeypatch: pytest.MonkeyPatch
 ):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(2)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(2)]
     monkeypatch.setattr(
         "pipeline.pack.advance", lambda trainings: [RuntimeError("CUDA error: unspecified launch failure")]
     )
@@ -335,7 +319,7 @@ def test_a_device_that_fails_a_single_trial_is_its_failure(
 
 
 def test_a_trial_out_of_attempts_is_left_alone(digits_store: Store):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(2)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(2)]
     for _ in range(3):
         record_failure(trials[0], digits_store, "RuntimeError: broken", "traceback")
     last = {trials[0].key: 3, trials[1].key: 3}
@@ -345,7 +329,7 @@ def test_a_trial_out_of_attempts_is_left_alone(digits_store: Store):
 
 
 def test_what_does_not_fit_into_memory_waits(digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch):
-    trials = [make_trial(digits_store, seed=seed, steps=40 + 10 * seed) for seed in range(5)]
+    trials = [trial_of(digits_store, seed=seed, steps=40 + 10 * seed) for seed in range(5)]
     pack = Pack(trials, digits_store, side_by_side=5)
     # A trial takes 3 GB of 12.5; when three have, 3.5 are left, and another one needs 1.25 times 3.
     monkeypatch.setattr(
@@ -368,7 +352,7 @@ def test_what_does_not_fit_into_memory_waits(digits_store: Store, alone, monkeyp
 def test_a_system_that_does_not_tell_and_one_without_memory(
     digits_store: Store, free: int | None, monkeypatch
 ):
-    trials = [make_trial(digits_store, seed=seed) for seed in range(3)]
+    trials = [trial_of(digits_store, seed=seed) for seed in range(3)]
     monkeypatch.setattr("pipeline.pack.free_memory", lambda device: free)
     events_of(trials, digits_store, side_by_side=3)
     together = {digits_store.result("digits", trial.key)["together"] for trial in trials}
@@ -378,7 +362,7 @@ def test_a_system_that_does_not_tell_and_one_without_memory(
 def test_auto_grows_while_it_pays(digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipeline.growth.SECONDS", 0)
     monkeypatch.setattr("pipeline.growth.GAIN", 0)  # it always pays
-    trials = [make_trial(digits_store, seed=seed, steps=200) for seed in range(5)]
+    trials = [trial_of(digits_store, seed=seed, steps=200) for seed in range(5)]
     events_of(trials, digits_store, side_by_side=None)
     assert [digits_store.result("digits", trial.key)["together"] for trial in trials] == [5] * 5
     for trial in trials:
@@ -386,7 +370,7 @@ def test_auto_grows_while_it_pays(digits_store: Store, alone, monkeypatch: pytes
 
 
 def test_a_checkpoint_of_another_kind_of_device_is_not_taken_up(digits_store: Store, alone):
-    trial = make_trial(digits_store)
+    trial = trial_of(digits_store)
     rounds = train([trial], digits_store, checkpoint_seconds=0)
     for _ in range(3):
         next(rounds)
@@ -401,7 +385,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_not_taken_up(digits_store: St
 def test_a_checkpoint_is_kept_where_memory_ends_while_it_is_read(
     digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch
 ):
-    trial = make_trial(digits_store)
+    trial = trial_of(digits_store)
     rounds = train([trial], digits_store, checkpoint_seconds=0)
     for _ in range(3):
         next(rounds)

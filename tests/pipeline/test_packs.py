@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from typing import Any
 
@@ -10,22 +11,18 @@ import pytest
 from pipeline.packs import LONGEST, packs, smaller
 from pipeline.params import Scheduling
 from pipeline.trial import Trial
-from vaecore.training import Settings
+from tests.pipeline.small_trials import SETTINGS, make_trial
 
 WORK = {"dsprites": 10.0, "digits": 1.0}
 
 
-def make_trial(dataset: str, family: str, seed: int, steps: int = 100, **changes: Any) -> Trial:
-    values: dict[str, Any] = {
-        "dataset": dataset, "checksum": "c", "family": family, "hyper": {}, "network": {"name": "mlp", "hidden": [8]},
-        "latents": 2, "likelihood": "bernoulli", "training": Settings(steps=steps, batch_size=8, learning_rate=1e-3),
-        "seed": seed, "source": "s",
-    }  # fmt: skip
-    return Trial(**{**values, **changes})
+def trial_of(dataset: str, family: str, seed: int, steps: int = 100, **changes: Any) -> Trial:
+    training = dataclasses.replace(SETTINGS, steps=steps)
+    return make_trial(family, seed, dataset=dataset, training=training, **changes)
 
 
 STUDY = [
-    make_trial(dataset, family, seed)
+    trial_of(dataset, family, seed)
     for dataset in WORK
     for family in ("ae", "vae", "factor_vae")
     for seed in range(10)
@@ -72,17 +69,19 @@ def test_a_number_of_trials_on_a_cpu_are_of_one_shape():
     assert Counter(map(len, found)) == {4: 6, 3: 12}  # ten of each family and data set
     assert all(len({trial.family for trial in pack}) == 1 for pack in found)
     others = [
-        make_trial("digits", "vae", 0, network="conv"),
-        make_trial("digits", "vae", 0, latents=3),
-        make_trial("digits", "vae", 0, likelihood={"name": "gaussian", "sigma": 1.0}),
-        make_trial("digits", "vae", 0),
+        trial_of("digits", "vae", 0, network="conv"),
+        trial_of("digits", "vae", 0, latents=4),
+        trial_of("digits", "vae", 0, likelihood={"name": "gaussian", "sigma": 1.0}),
+        trial_of("digits", "vae", 0, initialization="kaiming"),
+        trial_of("digits", "vae", 0, corruption={"name": "noise", "sigma": 0.1}),
+        trial_of("digits", "vae", 0),
     ]
     assert packed(others, slots=1, pack=4) == [[trial] for trial in others]
 
 
 @pytest.mark.parametrize("gpu", [0, 1])
 def test_baselines_do_not_take_the_place_of_trials_that_train(gpu: float):
-    trials = [make_trial("digits", "vae", seed, steps) for steps in (100, 0) for seed in range(4)]
+    trials = [trial_of("digits", "vae", seed, steps) for steps in (100, 0) for seed in range(4)]
     found = packed(trials, gpu=gpu, pack=4)
     assert [{trial.untrained for trial in pack} for pack in found] == [{False}, {True}]
 
@@ -92,14 +91,14 @@ def test_auto_on_a_gpu_gives_every_worker_a_queue_with_its_share_of_each_family(
     assert [len(pack) for pack in found] == [15, 15, 15, 15]
     for pack in found:
         assert Counter(trial.family for trial in pack) == {"ae": 5, "vae": 5, "factor_vae": 5}
-    many = [make_trial("digits", "vae", seed) for seed in range(1000)]
+    many = [trial_of("digits", "vae", seed) for seed in range(1000)]
     assert max(map(len, packed(many, slots=1, gpu=1))) <= LONGEST
     assert [len(pack) for pack in packed(many[:5], slots=1, gpu=1)] == [5]
 
 
 @pytest.mark.parametrize(("gpu", "pack"), [(0, 8), (1, 8), (1, "auto")])
 def test_trials_whose_device_failed_are_packed_apart_in_smaller_packs(gpu: float, pack):
-    trials = [make_trial("digits", "vae", seed) for seed in range(20)]
+    trials = [trial_of("digits", "vae", seed) for seed in range(20)]
     failures = {trial.key: {"reason": "out of memory", "together": 8} for trial in trials[:8]}
     failures[trials[8].key] = {"reason": "KeyError"}  # nothing that fewer trials would cure
     found = packed(trials, slots=1, failures=failures, gpu=gpu, pack=pack)

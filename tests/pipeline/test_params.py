@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.hyper_grid import hyper_points
-from pipeline.params import Params, check_training, load
+from pipeline.params import Model, Params, check_training, load
 
 GOOD: dict[str, Any] = {
     "study": "test",
@@ -51,6 +51,14 @@ def test_the_committed_studies_are_valid():
     root = Path(__file__).parents[2]
     for path in [root / "params.yaml", *sorted((root / "studies").glob("*.yaml"))]:
         check_training(load(path))
+
+
+def test_studies_that_ask_for_irs_ask_for_it_by_the_protocol_of_disentanglement_lib():
+    studies = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+    asked = {path.stem: load(path).evaluation.metrics for path in studies}
+    found = {name: of["irs"] for name, of in asked.items() if "irs" in of}
+    assert "beta_capacity" in found
+    assert found == {name: {"factor_bins": 20} for name in found}
 
 
 MISTAKES = {
@@ -170,22 +178,71 @@ def test_how_trials_are_packed_is_no_part_of_what_they_are(tmp_path: Path):
 SIGMAS = [{"name": "gaussian", "sigma": sigma} for sigma in (0.05, 0.1)]
 
 
-def test_likelihoods_are_a_grid(tmp_path: Path):
-    params = checked(changed("model.likelihood", [*SIGMAS, "bernoulli"]), tmp_path)
-    assert params.model_of("digits").likelihoods == [*SIGMAS, "bernoulli"]
-    assert checked(GOOD, tmp_path).model_of("digits").likelihoods == ["bernoulli"]
+GRIDS: dict[str, list[Any]] = {
+    "network": ["conv", {"name": "mlp", "hidden": [8]}, "mlp"],
+    "initialization": ["kaiming", "orthogonal"],
+    "latents": [2, 4],
+    "likelihood": [*SIGMAS, "bernoulli"],
+    "corruption": ["none", {"name": "noise", "sigma": 0.3}],
+}
+
+
+def test_every_setting_of_the_model_may_be_a_grid(tmp_path: Path):
+    assert set(GRIDS) == set(Model.model_fields)
+    for setting, values in GRIDS.items():
+        model = checked(changed(f"model.{setting}", values), tmp_path).model_of("digits")
+        assert model.varied == [setting]
+        assert model.values(setting) == values
+        assert [point[setting] for point in model.points()] == values
+        single = checked(changed(f"model.{setting}", values[:1]), tmp_path).model_of("digits")
+        assert (single.varied, single.values(setting)) == ([], values[:1])
+    plain = checked(GOOD, tmp_path).model_of("digits")
+    assert plain.varied == []
+    assert plain.points() == [{**GOOD["model"], "initialization": None, "corruption": "none"}]
+
+
+def test_grids_of_the_model_are_combined(tmp_path: Path):
+    model = checked(changed("model", GRIDS), tmp_path).model_of("digits")
+    assert model.varied == list(Model.model_fields)
+    points = model.points()
+    assert len(points) == 3 * 2 * 2 * 3 * 2
+    assert all(points.count(point) == 1 for point in points)
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("setting", "value", "message"),
     [
-        ([], "the grid is empty"),
-        ([SIGMAS[0], SIGMAS[0]], "each likelihood once"),
-        ([{"name": "gaussian", "sigma": 1}, {"name": "gaussian", "sigma": 1.0}], "each likelihood once"),
-        ([SIGMAS[0], "poisson"], "model.likelihood: unknown likelihood 'poisson'"),
-        ({"name": "gaussian", "sigma": "date"}, "'sigma' must be a number above 0"),
+        *((setting, [], f"the grid is empty; name at least one {setting}") for setting in GRIDS),
+        *((setting, values[:1] * 2, "each value once") for setting, values in GRIDS.items()),
+        (
+            "likelihood",
+            [{"name": "gaussian", "sigma": 1}, {"name": "gaussian", "sigma": 1.0}],
+            "each value once",
+        ),
+        ("likelihood", [SIGMAS[0], "poisson"], "model.likelihood: unknown likelihood 'poisson'"),
+        (
+            "likelihood",
+            {"name": "gaussian", "sigma": "date"},
+            "'sigma' (standard deviation of a pixel) must be a finite number > 0 or learned, got 'date'",
+        ),
+        (
+            "corruption",
+            {"name": "noise"},
+            "model.corruption: corruption 'noise': option 'sigma' (standard deviation of the noise) is missing",
+        ),
+        ("corruption", ["none", "blur"], "model.corruption: unknown corruption 'blur'; the corruptions are:"),
+        ("initialization", "zeros", "model.initialization: unknown initialization 'zeros'"),
+        ("network", {"name": "mlp", "hiden": [8]}, "unknown option 'hiden'; its options are: hidden"),
+        ("network", {"name": "mlp", "hidden": 8}, "must be a list of whole numbers ≥ 1, got 8"),
+        ("latents", [2, 0], "model.latents"),
+        ("latents", 2.5, "model.latents"),
     ],
 )
-def test_likelihoods_that_cannot_be_are_refused(value: Any, message: str, tmp_path: Path):
+def test_models_that_cannot_be_are_refused(setting: str, value: Any, message: str, tmp_path: Path):
     with pytest.raises(UserError, match=re.escape(message)):
-        checked(changed("model.likelihood", value), tmp_path)
+        checked(changed(f"model.{setting}", value), tmp_path)
+
+
+def test_a_mistake_in_an_override_is_named_there(tmp_path: Path):
+    with pytest.raises(UserError, match=re.escape("overrides.digits.model.corruption: unknown corruption")):
+        checked(changed("overrides.digits", {"model": {"corruption": "blur"}}), tmp_path)

@@ -13,14 +13,12 @@ from rich.console import Console
 from pipeline.progress import Progress, duration
 from pipeline.study_callback import reason_of
 from pipeline.trial import Trial
-from vaecore.training import Settings
+from tests.pipeline.small_trials import SETTINGS, make_trial
 
 
-def make_trial(steps: int, seed: int) -> Trial:
-    return Trial(
-        dataset="digits", checksum="c", family="beta_vae", hyper={"beta": 4.0}, network="mlp", latents=2,
-        likelihood="bernoulli", training=Settings(steps=steps, batch_size=8, learning_rate=1e-3), seed=seed, source="s",
-    )  # fmt: skip
+def trial_of(steps: int, seed: int, dataset: str = "digits") -> Trial:
+    training = dataclasses.replace(SETTINGS, steps=steps)
+    return make_trial("beta_vae", seed, hyper={"beta": 4}, dataset=dataset, training=training)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +32,7 @@ def test_durations_read_well(seconds: float, text: str):
 def test_time_left_is_by_the_cost_of_what_is_done(monkeypatch: pytest.MonkeyPatch):
     now = [100.0]
     monkeypatch.setattr("pipeline.progress.time.monotonic", lambda: now[0])
-    cheap, dear = make_trial(100, 0), dataclasses.replace(make_trial(100, 0), dataset="dsprites")
+    cheap, dear = trial_of(100, 0), trial_of(100, 0, "dsprites")
     progress = Progress([cheap, dear], lambda trial: 9.0 if trial.dataset == "dsprites" else 1.0)
     assert progress.seconds_left is None  # nothing is known yet
     now[0] += 20
@@ -48,7 +46,7 @@ def test_time_left_is_by_the_cost_of_what_is_done(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_table_shows_what_runs():
-    trial = make_trial(2000, 3)
+    trial = trial_of(2000, 3)
     progress = Progress([trial], lambda trial: 1.0)
     progress.running[trial.key] = {"step": 700, "distortion": 21.789, "rate": 12.03}
     console = Console(width=120, record=True, file=io.StringIO())

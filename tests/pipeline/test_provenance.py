@@ -57,7 +57,62 @@ def test_code_counts_words_do_not(package: Path):
     assert {name: after[name] != before[name] for name in "abc"} == {"a": True, "b": True, "c": False}
 
 
-def test_a_family_depends_on_its_own_file_and_not_on_another_family():
+def code(package: Path, text: str) -> str:
+    (package / "base.py").write_text(text)
+    provenance.code_digest.cache_clear()
+    return provenance.code_digest("toy.base")
+
+
+def test_a_code_digest_is_of_the_modules_themselves(package: Path):
+    a, b = provenance.code_digest("toy.inner.a"), provenance.code_digest("toy.inner.a", "toy.base")
+    assert len({a, b, provenance.code_digest("toy.base")}) == 3
+    assert b == provenance.code_digest("toy.base", "toy.inner.a")
+    (package / "base.py").write_text("X = 2\n")
+    provenance.code_digest.cache_clear()
+    assert provenance.code_digest("toy.inner.a") == a, "it does not follow imports"
+    assert provenance.code_digest("toy.inner.a", "toy.base") != b
+    with pytest.raises(ModuleNotFoundError, match=r"toy\.other"):
+        provenance.code_digest("toy.other")
+
+
+PLAIN = """
+class Member:
+    options = {"beta": Option("weight", symbol="b", default=1.0, low=0)}
+    def first(self): return 1
+    def second(self): return 2
+def function(): return 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("class Member", "import os\nfrom typing import TYPE_CHECKING\nclass Member", True),
+        ("class Member", "if TYPE_CHECKING:\n    from toy import base\nclass Member", True),
+        ("class Member", "if TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\nclass Member", False),
+        ("class Member", "if sys.platform:\n    X = 1\nclass Member", False),
+        ('"weight", symbol="b"', '"weight of the rate", symbol="β", unit="nats"', True),
+        ('"weight", symbol="b", default=1.0', '"weight", "b", "nats", default=1.0', True),
+        ("default=1.0", "default=2.0", False),
+        ('symbol="b", default=1.0', '"b", "", 2.0', False),
+        ("low=0", "low=1", False),
+        ('"beta"', '"gamma"', False),
+        ("return 1", "return 2", False),
+        (
+            "    def first(self): return 1\n    def second(self): return 2\n",
+            "    def second(self): return 2\n    def first(self): return 1\n",
+            True,
+        ),
+        ("class Member", "def function(): return 3\nclass Member", False),
+        ("    def first", "    X = 1\n    def first", False),
+    ],
+)
+def test_what_counts_of_a_file(package: Path, before: str, after: str, same: bool):
+    assert before in PLAIN
+    assert (code(package, PLAIN) == code(package, PLAIN.replace(before, after))) == same
+
+
+def test_the_closure_of_a_family_has_no_other_family():
     files = provenance.source_files("vaecore.families.factor_vae", "vaecore.training")
     assert "vaecore.families.factor_vae" in files
     assert "vaecore.networks" in files

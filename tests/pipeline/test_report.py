@@ -15,12 +15,16 @@ import pandas as pd
 import pytest
 
 import metrics
+from pipeline.applicability import inapplicable
 from pipeline.errors import UserError
 from pipeline.params import Params
 from pipeline.report import write
 from pipeline.store import Store
 from pipeline.study import read
 from pipeline.summary import WIDEST
+from pipeline.trial import expand
+from tests.vaecore.small import example
+from vaecore.families import family_class, names
 
 
 class Page(HTMLParser):
@@ -176,6 +180,57 @@ def test_many_metrics_stay_readable(make_study):
     assert summary.count('<th scope="row"') == len(tables) * tables[0].count('<th scope="row"')
     assert "The other metrics against strength (" in page.text
     assert set(page.attributes("data-figure")) == set(page.figures)
+
+
+def test_every_family_has_its_place_by_what_it_declares(make_study):
+    families = {name: example(name) for name in names()}
+    page, reports = report(make_study(datasets=("digits",), families=families, untrained=False))
+    plane = {trace.get("name") for trace in page.figures["figure-digits-plane"]["data"]}
+    learned = pd.read_csv(reports / "learning_curves.csv").set_index("family")["capacity"]
+    for name in names():
+        cls = family_class(name)
+        assert ({name, f"{name} (rate ∞)"} & plane) == {f"{name} (rate ∞)" if cls.deterministic else name}
+        panels = {f"figure-digits-logistic_accuracy-{name}", f"figure-digits-capacity-{name}"}
+        assert (panels & set(page.figures)) == {
+            panel
+            for panel, has in zip(sorted(panels), (cls.target, cls.strength), strict=True)
+            if has is not None
+        }
+        assert learned[name].notna().all() == learned[name].notna().any() == (cls.target is not None)
+        if cls.strength is not None:
+            option, figure = (
+                cls.options[cls.strength],
+                page.figures[f"figure-digits-logistic_accuracy-{name}"],
+            )
+            unit = f", {option.unit}" if option.unit else ""
+            assert figure["layout"]["xaxis"]["title"]["text"] == f"{option.symbol}{unit}"
+
+
+def test_a_value_that_a_setting_cannot_have_says_why(make_study):
+    families = {name: example(name) for name in names()}
+    params, store = make_study(datasets=("digits",), families=families, untrained=False)
+    scores = store.scores_table("digits")
+    ready = store.read_ready("digits")
+    trials = {trial.key: trial for trial in expand(params, {"digits": ready})}
+    asked = {metrics.describe(name).main: name for name in ("udr", "kl_decomposition", "frechet_distance")}
+    like_mse = scores[scores["metric"].eq("mse")]
+    for main, name in asked.items():
+        applies = [inapplicable(name, trials[key], ready, peers=True) is None for key in like_mse["key"]]
+        scores = pd.concat([scores, like_mse[applies].assign(metric=main)])
+    store.write_scores_table("digits", scores)
+    page, _ = report((params, store))
+    notes = [title for title in page.attributes("title") if title.startswith("it does not apply: ")]
+    expected = [
+        f"it does not apply: {why}"
+        for trial in trials.values()
+        for name in asked.values()
+        if trial.seed == 0 and (why := inapplicable(name, trial, ready, peers=True))
+    ]
+    assert sorted(notes) == sorted(expected)
+    assert {note.removeprefix("it does not apply: ") for note in notes} >= {
+        "the family has no prior to draw samples from",
+        "it presumes the prior N(0, I), and vamp_vae has another one",
+    }
 
 
 def test_the_style_sheet_has_every_colour_that_a_figure_names(quick):

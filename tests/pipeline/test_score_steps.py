@@ -39,7 +39,7 @@ def seeds(keys: set[str], work: dict[tuple[str, int], Work]) -> list[tuple[str, 
 def test_a_model_is_run_as_far_as_its_metrics_need(work: dict[tuple[str, int], Work]):
     item = work["vae", 0]
     expected = {
-        ("rate",): {"mean", "std"},
+        ("rate",): {"rate", "rate_per_group"},
         ("mse",): set(),
         ("distortion",): {"distortion"},
         ("frechet_distance",): {"real", "samples"},

@@ -24,11 +24,13 @@ import os
 import signal
 from pathlib import Path
 
-from vaecore.families import Family
+from vaecore.families.vae import VAE
 
 
-class Fragile(Family):
-    def terms(self, x, hyper, noise):
+class Fragile(VAE):
+    reference = False
+
+    def terms(self, batch, hyper, noise):
         root = Path(__file__).parents[2]
         if (root / "ONCE").exists() and list(root.glob("runs/*/*/checkpoint.pt")):
             (root / "ONCE").unlink()
@@ -38,8 +40,7 @@ class Fragile(Family):
             os.kill(os.getpid(), signal.SIGKILL)
         if (root / "BROKEN").exists():
             raise RuntimeError("broken on purpose")
-        _, _, terms = self.autoencoder(x, noise["posterior"])
-        return {"loss": terms["distortion"] + terms["rate"], **terms}
+        return super().terms(batch, hyper, noise)
 '''
 
 

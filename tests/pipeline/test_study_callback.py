@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from pipeline.run import record_failure
 from pipeline.store import Store
 from pipeline.study_callback import StudyCallback
 from pipeline.trial import Trial
-from vaecore.training import Settings
+from tests.pipeline.small_trials import SETTINGS, make_trial
 
 RETRIES = 2
 
@@ -42,13 +43,13 @@ class Study:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.trials = [
-            Trial(
-                dataset="digits", checksum=store.read_ready("digits").meta["checksum"], family="vae", hyper={},
-                network={"name": "mlp", "hidden": [8]}, latents=2, likelihood="bernoulli", seed=seed, source="s",
-                training=Settings(steps=4, batch_size=8, learning_rate=1e-3, precision="float32"),
+            make_trial(
+                seed=seed,
+                checksum=store.read_ready("digits").meta["checksum"],
+                training=dataclasses.replace(SETTINGS, steps=4),
             )
             for seed in range(3)
-        ]  # fmt: skip
+        ]
         self.tracker = Tracker()
         last = {trial.key: RETRIES + 1 for trial in self.trials}
         self.callback = StudyCallback(self.trials, lambda trial: 1.0, store, self.tracker, last)  # type: ignore[arg-type]

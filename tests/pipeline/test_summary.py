@@ -21,8 +21,8 @@ from pipeline.summary import (
     write_width,
 )
 
-DISTORTION = Column("distortion", "Distortion", "nats", "reconstruction", False, "test", 2)
-MIG = Column("mig", "Mutual information gap", "", "disentanglement", True, "all", 3)
+DISTORTION = Column("distortion", "distortion", "Distortion", "nats", "reconstruction", False, "test", 2)
+MIG = Column("mig", "mig", "Mutual information gap", "", "disentanglement", True, "all", 3)
 
 
 def test_the_interval_is_students():
@@ -66,7 +66,7 @@ def test_best_is_what_the_metric_says():
         best_text(values, MIG) == "0.700"
     )  # infinite is never best: it is no code at all, or a broken score
     assert best_text(values, DISTORTION) == "0.20"
-    neutral = Column("rate", "Rate", "nats", "rate", None, "all", 2)
+    neutral = Column("rate", "rate", "Rate", "nats", "rate", None, "all", 2)
     assert best_text(values, neutral) is None
     assert best_text({"c": Estimate(math.inf, None, 2)}, DISTORTION) is None
 
@@ -100,7 +100,7 @@ def test_the_held_out_part_is_what_is_shown(make_study):
 def test_many_metrics_make_several_tables_and_keep_folders_together():
     def blocks(**counts: int) -> list[tuple[int, int]]:
         columns = [
-            Column(f"{folder}_{i}", "", "", folder, True, "all", 2)
+            Column(f"{folder}_{i}", "", "", "", folder, True, "all", 2)
             for folder, n in counts.items()
             for i in range(n)
         ]

@@ -28,8 +28,10 @@ from pipeline.pack import train
 from pipeline.run import record_failure
 from pipeline.store import Store
 from pipeline.tracking import Tracker
-from pipeline.trial import Trial, images_of, load_model
-from vaecore.training import Settings
+from pipeline.trial import Trial, images_of, load_model, needs_of, sampler_of
+from tests.pipeline.small_trials import SETTINGS, make_trial
+from tests.vaecore.small import encode
+from vaecore.families import names
 
 SCHEDULE = {"schedule": "linear", "from": 0.0, "to": 10.0, "steps": 20.0}
 HYPER = {"vae": {}, "ae": {}, "annealed_vae": {"capacity": SCHEDULE, "gamma": 10.0}}
@@ -51,25 +53,39 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return store
 
 
-def make_trial(store: Store, family: str, seed: int, **changes) -> Trial:
-    settings = Settings(steps=40, batch_size=16, learning_rate=1e-3, precision="float32", record_every=2)
-    trial = Trial(
-        dataset="digits",
+def trial_of(store: Store, family: str, seed: int = 0) -> Trial:
+    return make_trial(
+        family,
+        seed,
         checksum=store.read_ready("digits").meta["checksum"],
-        family=family,
-        hyper=HYPER[family],
-        network={"name": "mlp", "hidden": [16]},
-        latents=3,
-        likelihood="bernoulli",
-        training=settings,
-        seed=seed,
-        source="s",
+        hyper=HYPER.get(family, {}),
+        training=dataclasses.replace(SETTINGS, record_every=2),
     )
-    return dataclasses.replace(trial, **changes)
+
+
+def test_parameters_of_a_run_are_its_whole_configuration():
+    trial = make_trial(
+        "annealed_vae",
+        3,
+        hyper=HYPER["annealed_vae"],
+        network={"name": "mlp", "hidden": [16, 8]},
+        initialization="kaiming",
+        likelihood={"name": "gaussian", "sigma": 0.1},
+        corruption={"name": "noise", "sigma": 0.3},
+    )
+    assert run_record.params(trial) == {
+        "dataset": "digits", "family": "annealed_vae", "seed": "3", "untrained": "False",
+        "network": "mlp", "network.hidden": "16-8", "initialization": "kaiming", "latents": "3",
+        "likelihood": "gaussian", "likelihood.sigma": "0.1", "corruption": "noise", "corruption.sigma": "0.3",
+        "training.steps": "40", "training.batch_size": "16", "training.learning_rate": "0.001",
+        "training.betas": "0.9-0.999", "training.precision": "float32", "training.record_every": "10",
+        "capacity": "linear(0→10)", "capacity.schedule": "linear", "capacity.from": "0", "capacity.to": "10",
+        "capacity.steps": "20", "gamma": "10",
+    }  # fmt: skip
 
 
 def trials_of(store: Store) -> list[Trial]:
-    return [make_trial(store, family, seed) for family in HYPER for seed in (0, 1)]
+    return [trial_of(store, family, seed) for family in HYPER for seed in (0, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -213,23 +229,27 @@ def test_a_study_on_a_server(server: str, root: Path, trials: list[Trial]):
     assert not (root / "mlflow.db").exists()
 
 
-def test_models_load_and_encode_as_trained(sqlite: str, root: Path, trials: list[Trial]):
-    store, trial = Store(root), trials[0]
+@pytest.mark.parametrize("family", names())
+def test_models_load_and_encode_as_trained(sqlite: str, root: Path, family: str):
+    store = Store(root)
+    trial = trial_of(store, family)
+    list(train([trial], store))
     Tracker.open(sqlite, "story", root).sync([trial], store)
     client = client_of(sqlite, root)
     _, children = runs(client, "story")
     uri = f"runs:/{children[trial.key].info.run_id}/model"
     ready = store.read_ready("digits")
-    x = images_of(ready).batch(torch.arange(20))
-    expected = load_model(trial, ready, store).autoencoder.encode(x)
+    model = load_model(trial, ready, store)
+    batch = sampler_of(ready, images_of(ready), needs_of(family, trial.hyper)).batch(torch.arange(20))
+    expected = encode(model, batch)
     path = list(sys.path)
     try:
-        found = mlflow.pytorch.load_model(uri).autoencoder.encode(x)
+        found = encode(mlflow.pytorch.load_model(uri), batch)
     finally:
         sys.path[:] = path  # MLflow puts the model's own copy of vaecore there
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    torch.testing.assert_close(found._asdict(), expected._asdict(), rtol=0, atol=0)
     weights = client.download_artifacts(children[trial.key].info.run_id, "trial/model.safetensors", str(root))
-    assert load_file(weights).keys() == load_model(trial, ready, store).state_dict().keys()
+    assert load_file(weights).keys() == model.state_dict().keys()
 
 
 def test_a_model_loads_where_this_repository_is_not(
@@ -319,7 +339,7 @@ def test_failed_and_diverged_trials_are_marked_and_succeed_in_the_same_run(
 
 
 def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store: Store):
-    new = make_trial(store, "vae", seed=7)
+    new = trial_of(store, "vae", seed=7)
     for _ in range(2):
         tracker = Tracker.open(sqlite, "interrupted", root)
         tracker.start_trial(new)
@@ -330,7 +350,7 @@ def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store:
 
 
 def test_a_failure_is_noted_once(sqlite: str, root: Path, store: Store, tmp_path: Path):
-    broken = make_trial(store, "vae", 99)
+    broken = trial_of(store, "vae", 99)
     own = Store(tmp_path / "own")
     record_failure(broken, own, "RuntimeError: broken", "traceback")
     for _ in range(2):

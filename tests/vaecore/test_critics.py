@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from vaecore.critics import log_ratios
-from vaecore.networks import critic
+from vaecore.critics import critic, log_ratios
 
 B, L, WIDTH = 12, 3, 20
 

@@ -1,45 +1,21 @@
-"""What every family promises, over every file of the folder; and the limits in which families coincide."""
+"""What every family promises, over every file of the folder, by what it declares of itself; and the limits in which families coincide."""
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from vaecore.families import Family, build, family_class, names
+from tests.vaecore.small import SHAPE, SMALL, B, L, N, batch, encode, evaluate, example, make
+from vaecore.batch import Batch
+from vaecore.families import Family, build, family_class, names, reference
 from vaecore.networks import names as network_names
+from vaecore.noise import draw
 from vaecore.schedules import schedule
-
-B, L, N, SHAPE = 16, 4, 100, (1, 8, 8)
-SMALL = {"name": "mlp", "hidden": [12]}
-TWO_PLAYERS = {"factor_vae"}
-
-
-def example(name: str) -> dict[str, object]:
-    """A value for every hyper-parameter that has no default, and players of a size for tests."""
-    declared = family_class(name).hyperparameters
-    values: dict[str, object] = {key: 2.0 for key, each in declared.items() if each.default is None}
-    return values | ({"critic_width": 10} if "critic_width" in declared else {})
-
-
-def make(
-    name: str, *, seed: int | None = 0, network=SMALL, likelihood="bernoulli", shape=SHAPE, **hyper: object
-) -> Family:
-    values = example(name) | hyper
-    options = {"image_shape": shape, "latents": L, "network": network, "likelihood": likelihood}
-    return build(name, **options, dataset_size=N, hyper=values, seed=seed)
-
-
-def evaluate(family: Family, x: torch.Tensor, **hyper: float) -> dict[str, torch.Tensor]:
-    """The terms of ``x`` at the example's hyper-parameters, or ``hyper``, with noise from a fixed seed."""
-    generator = torch.Generator().manual_seed(1)
-    draw = {"normal": torch.randn, "uniform": torch.rand}
-    noise = {
-        key: draw[kind](shape, generator=generator) for key, (kind, shape) in family.noise(len(x)).items()
-    }
-    scheduled = [key for key, each in family.hyperparameters.items() if each.scheduled]
-    return family.terms(x, {key: torch.tensor(float(hyper.get(key, 2.0))) for key in scheduled}, noise)
 
 
 def gradients(family: Family, loss: torch.Tensor, player: str = "autoencoder") -> list[torch.Tensor | None]:
@@ -48,8 +24,8 @@ def gradients(family: Family, loss: torch.Tensor, player: str = "autoencoder") -
 
 
 @pytest.fixture
-def x():
-    return torch.rand(B, *SHAPE, generator=torch.Generator().manual_seed(2))
+def given() -> Batch:
+    return batch()
 
 
 every_family = pytest.mark.parametrize("name", names())
@@ -60,72 +36,141 @@ def test_a_file_holds_one_final_family_that_documents_itself(name):
     cls = family_class(name)
     assert cls.__bases__ == (Family,)
     assert "loss" in __import__(cls.__module__, fromlist=["_"]).__doc__
-    for key, each in cls.hyperparameters.items():
+    for key, each in cls.options.items():
         assert each.meaning, key
         if each.default is not None:
             each.check(key, each.default)
 
 
 @every_family
+def test_declarations_agree_with_each_other(name):
+    cls = family_class(name)
+    for key in (cls.strength, cls.target):
+        assert key is None or cls.options[key].scheduled
+    assert cls.target is None or cls.options[cls.target].unit == "nats"
+    assert cls.has_prior >= cls.has_density, "what is a density over images can be sampled from"
+    assert not (cls.deterministic and cls.has_density)
+
+
+def test_there_is_one_family_that_the_others_are_seen_against():
+    assert reference() == "vae"
+    make(reference())  # it needs nothing to be told
+
+
+@every_family
 @pytest.mark.parametrize("likelihood", ["bernoulli", {"name": "gaussian", "sigma": "learned"}], ids=str)
-def test_terms_are_per_sample_float32_and_finite(name, likelihood, x):
+def test_terms_are_per_sample_float32_and_finite(name, likelihood, given):
     family = make(name, likelihood=likelihood)
     for precision in (False, True):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision):
-            terms = evaluate(family, x)
-        assert {"loss", "distortion", "rate", "rate_per_latent"} <= set(terms)
+            terms = evaluate(family, given)
+        assert {"loss", "distortion", "rate", "rate_per_group"} <= set(terms)
         for key, term in terms.items():
             assert term.dtype == torch.float32, key
-            assert term.shape == (B, L) if key == "rate_per_latent" else term.shape in ((B,), ()), key
-            assert term.isfinite().all() or (name == "ae" and key.startswith("rate")), key
+            assert (
+                term.ndim == 2 and len(term) == B if key.endswith("_per_group") else term.shape in ((B,), ())
+            ), key
+            assert term.isfinite().all() or (family.deterministic and key.startswith("rate")), key
         assert terms["loss"].shape == terms["distortion"].shape == terms["rate"].shape == (B,)
-        torch.testing.assert_close(terms["rate"], terms["rate_per_latent"].sum(1))
+        torch.testing.assert_close(terms["rate"], terms["rate_per_group"].sum(1))
 
 
 @every_family
-def test_distortion_is_the_exact_negative_log_likelihood(name, x):
+def test_what_it_says_afterwards_is_what_it_was_trained_on(name, given):
+    """Distortion and rate of ``encode`` are those of ``terms`` for the same noise."""
+    family = make(name)
+    terms, encoding = evaluate(family, given), encode(family, given)
+    for key in ("distortion", "rate", "rate_per_group"):
+        torch.testing.assert_close(getattr(encoding, key), terms[key])
+    assert encode(family, given, distortion=False).distortion is None
+    torch.testing.assert_close(encode(family, given, distortion=False).rate, encoding.rate)
+
+
+@every_family
+def test_distortion_is_the_exact_negative_log_likelihood(name, given):
+    """Of a code that was not moved by noise: then the image it expects is the reconstruction."""
     family = make(name, likelihood={"name": "gaussian", "sigma": 0.3})
-    noise = torch.zeros(B, L) if family.posterior.noise else None
-    distortion = family.autoencoder(x, noise).terms["distortion"]
-    images = family.autoencoder.decode(family.autoencoder.encode(x)[0])
-    expected = -torch.distributions.Normal(images, 0.3).log_prob(x).flatten(1).sum(1)
-    torch.testing.assert_close(distortion, expected, rtol=1e-5, atol=0)
+    noise = {key: torch.zeros(shape) for key, (_, shape) in family.code_noise(B).items()}
+    found = family.encode(given, noise).distortion
+    expected = -torch.distributions.Normal(family.reconstruct(given), 0.3).log_prob(given.x).flatten(1).sum(1)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
 
 
 @every_family
-def test_encode_and_decode_give_what_evaluation_needs(name, x):
-    autoencoder = make(name).autoencoder
-    mean, std = autoencoder.encode(x)
-    assert mean.shape == std.shape == (B, L)
-    assert (std >= 0).all()
-    assert ((std == 0) if name == "ae" else (std > 0)).all()
-    images = autoencoder.decode(mean)
-    assert images.shape == x.shape
-    assert images.min() >= 0
-    assert images.max() <= 1
+def test_an_encoding_is_what_the_family_declares(name, given):
+    family = make(name)
+    one, other = encode(family, given, seed=1), encode(family, given, seed=2)
+    assert one.codes.shape == (B, L)
+    assert one.rate_per_group.ndim == 2
+    assert (one.mean is not None and one.std is not None) == family.has_moments
+    if family.has_moments:
+        assert one.mean.shape == one.std.shape == (B, L)
+        assert ((one.std == 0) if family.deterministic else (one.std > 0)).all()
+    assert torch.equal(one.codes, other.codes), "what represents an image does not depend on a draw"
+    assert torch.equal(one.distortion, other.distortion) == family.deterministic
+    assert one.rate.isfinite().all() != family.deterministic
+    assert family.latents == L
+    assert family.image_shape == SHAPE
+
+
+@every_family
+def test_images_come_out_of_codes_and_of_the_prior(name, given):
+    family = make(name)
+    images = family.reconstruct(given)
+    torch.testing.assert_close(family.decode(encode(family, given).codes, given), images)
+    drawn = [images]
+    if family.has_prior:
+        noise = draw(family.sample_noise(B), torch.Generator().manual_seed(3))
+        drawn.append(family.sample(noise, given))
+        assert (drawn[-1].std(0) > 0).all(), "samples differ"
+    else:
+        with pytest.raises(AssertionError, match="without a prior"):
+            family.sample_noise(B)
+    for each in drawn:
+        assert each.shape == given.x.shape
+        assert 0 <= each.min() <= each.max() <= 1
+
+
+@every_family
+def test_weights_bound_the_likelihood_more_tightly_the_more_there_are(name, given):
+    family = make(name)
+    if not family.has_density:
+        with pytest.raises(AssertionError, match="without a density"):
+            family.log_weights(given, {}, 1)
+        return
+    k, rounds = 64, 20
+    noise = draw(family.code_noise(k * rounds * B), torch.Generator().manual_seed(4))
+    weights = family.log_weights(given, noise, k * rounds)
+    assert weights.shape == (k * rounds, B)
+    elbo, error = weights.mean(0), weights.std(0) / math.sqrt(len(weights))
+    # the same noise, by way of encode, whose rate may be a closed form: five standard errors of that mean
+    each = [{key: drawn[i * B : (i + 1) * B] for key, drawn in noise.items()} for i in range(k * rounds)]
+    encodings = [family.encode(given, one) for one in each]
+    bound = -torch.stack([one.distortion + one.rate for one in encodings]).mean(0)
+    assert ((bound - elbo).abs() < 5 * error + 1e-3).all()
+    tight = (torch.logsumexp(weights.view(rounds, k, B), 1) - math.log(k)).mean(0)
+    assert (tight >= elbo - 1e-4).all(), "Jensen's inequality, over the very same weights"
 
 
 @every_family
 @pytest.mark.parametrize("network", network_names())
-def test_parameter_groups_are_disjoint_and_complete_and_all_learn(name, network, x):
+def test_parameter_groups_are_disjoint_and_complete_and_all_learn(name, network, given):
     family = make(name, network=network, likelihood={"name": "gaussian", "sigma": "learned"})
     groups = [id(weight) for group in family.parameter_groups() for weight in group["params"]]
     assert sorted(groups) == sorted(id(weight) for weight in family.parameters())
     assert len(set(groups)) == len(groups)
-    evaluate(family, x)["loss"].mean().backward()
+    if "beta" in dict(family.named_buffers()):  # a controller that starts at 0 lets the rate alone
+        family.beta.fill_(1.0)
+    evaluate(family, given)["loss"].mean().backward()
     for key, weight in family.named_parameters():
         assert weight.grad is not None, key
         assert weight.grad.any(), key
 
 
-@every_family
-def test_each_player_is_trained_by_its_own_objective_alone(name, x):
-    family = make(name)
-    players = [group["name"] for group in family.parameter_groups()]
-    assert (len(players) == 2) == (name in TWO_PLAYERS)
-    if name not in TWO_PLAYERS:
-        return
-    terms = evaluate(family, x)
+def test_each_player_is_trained_by_its_own_objective_alone(given):
+    family = make("factor_vae")
+    assert [group["name"] for group in family.parameter_groups()] == ["autoencoder", "critic"]
+    terms = evaluate(family, given)
     for key in ("distortion", "rate", "total_correlation"):
         assert all(g is None for g in gradients(family, terms[key].sum(), "critic")), (
             f"{key} trains the critic"
@@ -139,17 +184,18 @@ def test_each_player_is_trained_by_its_own_objective_alone(name, x):
     torch.testing.assert_close(gradients(family, terms["loss"].sum()), gradients(family, objective))
 
 
-def test_the_critics_loss_is_the_cross_entropy_of_its_logits(x):
+def test_the_critics_loss_is_the_cross_entropy_of_its_logits(given):
     family = make("factor_vae")
-    terms = evaluate(family, x)
-    generator = torch.Generator().manual_seed(1)
-    normal, uniform = torch.randn(B, L, generator=generator), torch.rand(B, L, generator=generator)
-    z = family.autoencoder(x, normal).z
-    joint, product = family.critic(z), family.critic(z.gather(0, uniform.argsort(0)))
-    entropy = torch.nn.functional.cross_entropy
+    terms = evaluate(family, given)
+    noise = draw(family.noise(B), torch.Generator().manual_seed(1))
+    z = family.autoencoder(given, noise).z
+    joint, product = family.critic(z), family.critic(z.gather(0, noise["permutation"].argsort(0)))
     labels = torch.zeros(B, dtype=torch.int64)
-    expected = (entropy(joint, labels, reduction="none") + entropy(product, labels + 1, reduction="none")) / 2
-    torch.testing.assert_close(terms["critic_loss"], expected)
+    entropies = [
+        F.cross_entropy(joint, labels, reduction="none"),
+        F.cross_entropy(product, labels + 1, reduction="none"),
+    ]
+    torch.testing.assert_close(terms["critic_loss"], sum(entropies) / 2)
     right = ((joint.argmax(1) == 0).float() + (product.argmax(1) == 1).float()) / 2
     torch.testing.assert_close(terms["critic_accuracy"], right)
     torch.testing.assert_close(terms["total_correlation"], joint[:, 0] - joint[:, 1])
@@ -170,27 +216,27 @@ def test_the_critic_has_the_papers_optimizer():
         ("beta_tc_vae", {"beta": 1.0}, "vae"),
     ],
 )
-def test_families_meet_in_their_limits(name, hyper, limit, x):
+def test_families_meet_in_their_limits(name, hyper, limit, given):
     """Same seed, same weights, same noise: the same gradient of every weight that they share, bit for bit or nearly."""
     family, plain = make(name), make(limit)
-    found = gradients(family, evaluate(family, x, **hyper)["loss"].mean())
-    expected = gradients(plain, evaluate(plain, x)["loss"].mean())
+    found = gradients(family, evaluate(family, given, **hyper)["loss"].mean())
+    expected = gradients(plain, evaluate(plain, given)["loss"].mean())
     torch.testing.assert_close(
         found, expected, rtol=1e-5, atol=1e-7
     )  # additions of zeros may be ordered differently
 
 
-def test_annealed_vae_without_gamma_is_reconstruction_alone(x):
+def test_annealed_vae_without_gamma_is_reconstruction_alone(given):
     family = make("annealed_vae")
-    terms = evaluate(family, x, gamma=0.0)
+    terms = evaluate(family, given, gamma=0.0)
     torch.testing.assert_close(terms["loss"], terms["distortion"], rtol=0, atol=0)
     found, expected = (gradients(family, terms[key].mean()) for key in ("loss", "distortion"))
     torch.testing.assert_close(found, expected)
 
 
-def test_annealed_vae_holds_the_batchs_mean_rate(x):
-    capacity = make("annealed_vae").autoencoder(x, torch.zeros(B, L)).terms["rate"].median().item()
-    terms = evaluate(make("annealed_vae"), x, gamma=5.0, capacity=capacity)
+def test_annealed_vae_holds_the_batchs_mean_rate(given):
+    capacity = encode(make("annealed_vae"), given).rate.median().item()
+    terms = evaluate(make("annealed_vae"), given, gamma=5.0, capacity=capacity)
     gap = (terms["rate"].mean() - capacity).abs()
     torch.testing.assert_close(terms["loss"], terms["distortion"] + 5.0 * gap)
     # with C amid the rates of single images, the mean distance is another number
@@ -198,10 +244,10 @@ def test_annealed_vae_holds_the_batchs_mean_rate(x):
 
 
 @pytest.mark.parametrize("estimator", ["stratified", "weighted"])
-def test_beta_tc_vae_is_the_papers_sum_of_three(estimator, x):
+def test_beta_tc_vae_is_the_papers_sum_of_three(estimator, given):
     """With the closed form of the rate in place of its one-sample estimate MI + TC + DW."""
     family = make("beta_tc_vae", estimator=estimator)
-    terms = evaluate(family, x, beta=6.0)
+    terms = evaluate(family, given, beta=6.0)
     information, correlation, dimensions = (
         terms[key] for key in ("mutual_information", "total_correlation", "dimension_wise_kl")
     )
@@ -224,18 +270,44 @@ def test_weights_depend_on_the_seed_alone(name):
 
 @every_family
 @pytest.mark.parametrize("network", network_names())
-def test_weights_save_and_load(name, network, x):
+def test_weights_save_and_load(name, network, given):
     family, other = make(name, network=network), make(name, network=network, seed=9)
     family.to(memory_format=torch.channels_last)
     state = family.state_dict()
     assert all(weight.is_contiguous() for weight in state.values()), "as safetensors demands"
     other.load_state_dict(state)
-    torch.testing.assert_close(evaluate(other, x), evaluate(family, x))
+    torch.testing.assert_close(evaluate(other, given), evaluate(family, given))
+
+
+@every_family
+def test_a_copy_is_the_family_and_apart_from_it(name, given):
+    """As MLflow keeps models: pickled. A part that refers to another one refers to the copy's."""
+    family = make(name)
+    for other in (pickle.loads(pickle.dumps(family)), copy.deepcopy(family)):
+        torch.testing.assert_close(evaluate(other, given), evaluate(family, given))
+        with torch.no_grad():
+            for weight in other.parameters():
+                weight.zero_()
+        assert not torch.equal(encode(other, given).distortion, encode(family, given).distortion)
+        if other.has_prior:
+            noise = draw(other.sample_noise(4), torch.Generator().manual_seed(0))
+            given_four = given.part(slice(4))
+            assert not torch.equal(other.sample(noise, given_four), family.sample(noise, given_four))
 
 
 def test_unknown_families_are_answered_with_the_list():
-    with pytest.raises(ValueError, match="beta_vae, factor_vae"):
+    with pytest.raises(ValueError, match="beta_vae, conditional_vae, control_vae, factor_vae"):
         family_class("betavae")
+
+
+OPTIONS = {
+    "image_shape": SHAPE,
+    "latents": L,
+    "network": SMALL,
+    "likelihood": "bernoulli",
+    "dataset_size": N,
+    "hyper": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -252,37 +324,42 @@ def test_unknown_families_are_answered_with_the_list():
         ),
         ("vae", {"latents": 0}, "latents"),
         ("vae", {"dataset_size": 0}, "dataset_size"),
+        ("vae", {"initialization": "glorot"}, "kaiming, orthogonal, pytorch, tensorflow"),
+        ("vae", {"corruption": {"name": "noise", "sigma": -1}}, "sigma"),
+        ("conditional_vae", {}, "'conditional_vae' needs labels, and the data set has none"),
+        ("conditional_vae", {"hyper": {"given": "factors"}, "classes": 3}, "needs factors"),
+        ("conditional_vae", {"hyper": {"given": "names"}}, "labels, factors"),
+        (
+            "control_vae",
+            {"hyper": {"capacity": 5, "beta_min": 2, "beta_max": 1}},
+            "'beta_min' must be ≤ 'beta_max'",
+        ),
+        ("vamp_vae", {"hyper": {"components": 0}}, "components"),
     ],
 )
 def test_mistakes_are_named(name, changed, said):
-    options = {
-        "image_shape": SHAPE,
-        "latents": L,
-        "network": SMALL,
-        "likelihood": "bernoulli",
-        "dataset_size": N,
-        "hyper": {},
-    }
     with pytest.raises(ValueError, match=said):
-        build(name, **(options | changed))
+        build(name, **(OPTIONS | changed))
 
 
 @every_family
 def test_scheduled_values_pass_through_build(name):
-    declared = family_class(name).hyperparameters
     moving = {"schedule": "linear", "from": 0, "to": 3, "steps": 5}
-    scheduled = {key: moving for key, each in declared.items() if each.scheduled}
+    scheduled = {key: moving for key, each in family_class(name).options.items() if each.scheduled}
     make(name, **scheduled)
     assert all(schedule(value)(5) == 3 for value in scheduled.values())
+    assert example(name).keys() >= {
+        key for key, each in family_class(name).options.items() if each.default is None
+    }
 
 
 @pytest.mark.parametrize("beta", [0.25, 4.0])
-def test_beta_is_a_model_of_the_noise(x, beta):
+def test_beta_is_a_model_of_the_noise(given, beta):
     """β-VAE with noise σ is the VAE with noise σ √β: losses are β-fold up to a constant, gradients β-fold."""
-    sigma, pixels = 0.3, x[0].numel()
+    sigma, pixels = 0.3, given.x[0].numel()
     tempered = make("beta_vae", likelihood={"name": "gaussian", "sigma": sigma}, beta=beta)
     wider = make("vae", likelihood={"name": "gaussian", "sigma": sigma * beta**0.5})
-    loss, plain = evaluate(tempered, x, beta=beta)["loss"], evaluate(wider, x)["loss"]
+    loss, plain = evaluate(tempered, given, beta=beta)["loss"], evaluate(wider, given)["loss"]
 
     def normaliser(s: float) -> float:
         return pixels * math.log(s * math.sqrt(2 * math.pi))

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from vaecore.likelihoods import likelihood, names
+from vaecore.likelihoods import make, names
 
 SHAPE = (6, 3, 5, 5)
 EXAMPLES = ["bernoulli", {"name": "gaussian", "sigma": 0.1}, {"name": "gaussian", "sigma": "learned"}]
@@ -28,7 +28,7 @@ def test_every_likelihood_has_an_example():
 def test_bernoulli_is_scipys():
     x = RNG.random(SHAPE) < 0.5
     expected = total(scipy.stats.bernoulli.logpmf(x, scipy.special.expit(PARAMS)))
-    found = likelihood("bernoulli").log_prob(torch.from_numpy(x).float(), torch.from_numpy(PARAMS).float())
+    found = make("bernoulli").log_prob(torch.from_numpy(x).float(), torch.from_numpy(PARAMS).float())
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
 
 
@@ -38,12 +38,12 @@ def test_bernoulli_on_grey_is_the_expectation_over_binarisations():
     expected = (
         (x * binary.log_prob(torch.ones(())) + (1 - x) * binary.log_prob(torch.zeros(()))).flatten(1).sum(1)
     )
-    torch.testing.assert_close(likelihood("bernoulli").log_prob(x, params), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(make("bernoulli").log_prob(x, params), expected, rtol=1e-5, atol=0)
 
 
 def test_bernoulli_survives_extreme_logits():
     x = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
-    log_prob = likelihood("bernoulli").log_prob(x, torch.full((2, 1, 1, 1), 1e4))
+    log_prob = make("bernoulli").log_prob(x, torch.full((2, 1, 1, 1), 1e4))
     torch.testing.assert_close(log_prob, torch.tensor([-1e4, 0.0]))
 
 
@@ -51,14 +51,14 @@ def test_bernoulli_survives_extreme_logits():
 def test_gaussian_is_scipys(sigma):
     x = RNG.random(SHAPE)
     expected = total(scipy.stats.norm.logpdf(x, PARAMS, sigma))
-    found = likelihood({"name": "gaussian", "sigma": sigma}).log_prob(
+    found = make({"name": "gaussian", "sigma": sigma}).log_prob(
         torch.from_numpy(x).float(), torch.from_numpy(PARAMS).float()
     )
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
 
 
 def test_a_learned_sigma_is_optimal_at_the_root_mean_square():
-    gaussian = likelihood({"name": "gaussian", "sigma": "learned"})
+    gaussian = make({"name": "gaussian", "sigma": "learned"})
     x, params = torch.rand(SHAPE), torch.from_numpy(PARAMS).float()
     with torch.no_grad():
         gaussian.log_sigma.copy_((x - params).square().mean().sqrt().log())
@@ -71,7 +71,7 @@ def test_a_learned_sigma_is_optimal_at_the_root_mean_square():
 
 @pytest.mark.parametrize("value", EXAMPLES, ids=str)
 def test_half_precision_outputs_are_evaluated_in_float32(value):
-    chosen = likelihood(value)
+    chosen = make(value)
     x, params = torch.rand(SHAPE), torch.from_numpy(PARAMS).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
         log_prob, mean = chosen.log_prob(x, params), chosen.mean(params)
@@ -88,10 +88,11 @@ def test_half_precision_outputs_are_evaluated_in_float32(value):
         ("gaussian", "'sigma'"),
         ({"name": "gaussian", "sigma": 0}, "got 0"),
         ({"name": "gaussian", "sigma": "lerned"}, "lerned"),
+        (3, "a likelihood is a name"),
         ({"name": "bernoulli", "sigma": 1}, "'sigma'"),
     ],
 )
 def test_mistakes_are_named(value, said):
     with pytest.raises(ValueError, match="likelihood") as caught:
-        likelihood(value)
+        make(value)
     assert said in str(caught.value)

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from vaecore.networks import _Down, critic, decoder, encoder, names
+from vaecore.critics import critic
+from vaecore.layers import Down
+from vaecore.networks import check_shape, make, names
 
 
 def count(module: nn.Module) -> int:
@@ -20,33 +22,33 @@ def count(module: nn.Module) -> int:
 def test_every_network_takes_every_size(network, size):
     for channels in (1, 3):
         shape = (channels, size, size)
-        assert encoder(network, shape, 7)(torch.rand(2, *shape)).shape == (2, 7)
-        assert decoder(network, shape, 3)(torch.randn(2, 3)).shape == (2, *shape)
+        assert make(network).encoder(shape, 7)(torch.rand(2, *shape)).shape == (2, 7)
+        assert make(network).decoder(3, shape)(torch.randn(2, 3)).shape == (2, *shape)
 
 
 @pytest.mark.parametrize("network", names())
 @pytest.mark.parametrize("size", [8, 15, 32])
 def test_every_pixel_is_seen_and_drawn(network, size):
     x = torch.rand(4, 1, size, size, requires_grad=True)
-    encoder(network, (1, size, size), 16)(x).square().sum().backward()
+    make(network).encoder((1, size, size), 16)(x).square().sum().backward()
     assert (x.grad != 0).any(0).all(), "every pixel moves the code"
-    images = decoder(network, (1, size, size), 3)(torch.randn(8, 3))
+    images = make(network).decoder(3, (1, size, size))(torch.randn(8, 3))
     assert (images.std(0) > 0).all(), "the code moves every pixel"
 
 
 def test_conv_at_64_has_the_studys_parameters():
     # by hand from table 1 of arXiv:1811.12359, 10 latents (20 numbers from the encoder):
     # 1·32·16+32, 32·32·16+32, 32·64·4+64, 64·64·4+64, 1024·256+256, 256·20+20
-    assert count(encoder("conv", (1, 64, 64), 20)) == 544 + 16416 + 8256 + 16448 + 262400 + 5140
+    assert count(make("conv").encoder((1, 64, 64), 20)) == 544 + 16416 + 8256 + 16448 + 262400 + 5140
     # 10·256+256, 256·1024+1024, 64·64·16+64, 64·32·16+32, 32·32·16+32, 32·1·16+1
-    assert count(decoder("conv", (1, 64, 64), 10)) == 2816 + 263168 + 65600 + 32800 + 16416 + 513
+    assert count(make("conv").decoder(10, (1, 64, 64))) == 2816 + 263168 + 65600 + 32800 + 16416 + 513
 
 
 def test_burgess_at_64_has_the_papers_parameters():
     # 1·32·16+32, 3 times 32·32·16+32, 512·256+256, 256·256+256, 256·20+20
-    assert count(encoder("burgess", (1, 64, 64), 20)) == 544 + 3 * 16416 + 131328 + 65792 + 5140
+    assert count(make("burgess").encoder((1, 64, 64), 20)) == 544 + 3 * 16416 + 131328 + 65792 + 5140
     # 10·256+256, 256·256+256, 256·512+512, 3 times 32·32·16+32, 32·1·16+1
-    assert count(decoder("burgess", (1, 64, 64), 10)) == 2816 + 65792 + 131584 + 3 * 16416 + 513
+    assert count(make("burgess").decoder(10, (1, 64, 64))) == 2816 + 65792 + 131584 + 3 * 16416 + 513
 
 
 def test_the_critic_is_six_layers_of_a_thousand():
@@ -58,7 +60,7 @@ def test_the_critic_is_six_layers_of_a_thousand():
 
 def test_mlp_without_hidden_layers_is_linear():
     linear = {"name": "mlp", "hidden": []}
-    encode, decode = encoder(linear, (1, 8, 8), 4), decoder(linear, (1, 8, 8), 4)
+    encode, decode = make(linear).encoder((1, 8, 8), 4), make(linear).decoder(4, (1, 8, 8))
     assert count(encode) == 64 * 4 + 4
     assert count(decode) == 4 * 64 + 64
     x, y, z, w = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 8, 8), torch.randn(2, 4), torch.randn(2, 4)
@@ -69,8 +71,8 @@ def test_mlp_without_hidden_layers_is_linear():
 @pytest.mark.parametrize(("kernel", "n"), list(itertools.product((2, 4), (1, 2, 7, 8))))
 def test_odd_sizes_are_padded_at_the_end(kernel, n):
     """TensorFlow's SAME rule: an odd map convolves like the same map with one row and column of zeros appended."""
-    layer = _Down(3, 5, kernel, n)
-    even = _Down(3, 5, kernel, n + n % 2)
+    layer = Down(3, 5, kernel, n)
+    even = Down(3, 5, kernel, n + n % 2)
     even.load_state_dict(layer.state_dict())
     x = torch.randn(2, 3, n, n)
     padded = nn.functional.pad(x, (0, n % 2, 0, n % 2))
@@ -78,40 +80,28 @@ def test_odd_sizes_are_padded_at_the_end(kernel, n):
     assert layer(x).shape == (2, 5, -(-n // 2), -(-n // 2))
 
 
-@pytest.mark.parametrize("network", names())
-def test_weights_start_as_in_the_study(network):
-    for module in (
-        *encoder(network, (1, 32, 32), 20).modules(),
-        *decoder(network, (1, 32, 32), 10).modules(),
-    ):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            c, d = module.weight.shape[:2]
-            bound = (
-                6 / ((c + d) * module.weight[0, 0].numel())
-            ) ** 0.5  # Glorot: sqrt(6 / (fan in + fan out))
-            assert 0.9 * bound < module.weight.abs().max() <= bound, (
-                "the largest of hundreds of uniform draws"
-            )
-            assert not module.bias.any()
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("resnet", "burgess, conv, mlp"),
+        ({"hidden": [3]}, "unknown network None"),
+        ({"name": "conv", "hidden": [3]}, "'hidden'"),
+        ({"name": "mlp", "widths": [3]}, "'widths'"),
+        ({"name": "mlp", "hidden": 3}, "got 3"),
+        ({"name": "mlp", "hidden": [0]}, "≥ 1"),
+        (None, "a network is a name"),
+    ],
+)
+def test_mistakes_are_named(network, said):
+    with pytest.raises(ValueError, match="network") as caught:
+        make(network)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("network", "shape", "said"),
-    [
-        ("resnet", (1, 64, 64), "burgess, conv, mlp"),
-        ({"hidden": [3]}, (1, 64, 64), "unknown network None"),
-        ("conv", (1, 64, 32), "64×32"),
-        ("conv", (1, 7, 7), "7×7"),
-        ("mlp", (1, 129, 129), "129×129"),
-        ("burgess", (2, 64, 64), "got 2"),
-        ({"name": "conv", "hidden": [3]}, (1, 64, 64), "'hidden'"),
-        ({"name": "mlp", "widths": [3]}, (1, 64, 64), "'widths'"),
-        ({"name": "mlp", "hidden": 3}, (1, 64, 64), "got 3"),
-        ({"name": "mlp", "hidden": [0]}, (1, 64, 64), "above 0"),
-    ],
+    ("shape", "said"),
+    [((1, 64, 32), "64×32"), ((1, 7, 7), "7×7"), ((1, 129, 129), "129×129"), ((2, 64, 64), "got 2")],
 )
-def test_mistakes_are_named(network, shape, said):
-    for make in (encoder, decoder):
-        with pytest.raises(ValueError, match="network") as caught:
-            make(network, shape, 10)
-        assert said in str(caught.value)
+def test_images_that_no_network_takes_are_named(shape, said):
+    with pytest.raises(ValueError, match=f"networks take .*{said}"):
+        check_shape(shape)

@@ -1,4 +1,4 @@
-"""What is allowed passes, what is not is an error that names the hyper-parameter and the value found."""
+"""What is allowed passes, what is not is an error that names the option and the value found; and every value has one form."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import math
 
 import pytest
 
-from vaecore.hyperparameters import Hyperparameter, check_all
+from vaecore.options import Option, complete
 
-BETA = Hyperparameter("weight", unit="nats", low=0, high=10, scheduled=True)
-RATE = Hyperparameter("step size", low=0, default=1e-4)
-WIDTH = Hyperparameter("units", low=1, default=10, whole=True)
-ESTIMATOR = Hyperparameter("estimator", default="a", choices=("a", "b"))
+BETA = Option("weight", unit="nats", low=0, high=10, scheduled=True)
+RATE = Option("step size", low=0, default=1e-4)
+WIDTH = Option("units", low=1, default=10, whole=True)
+ESTIMATOR = Option("estimator", default="a", words=("a", "b"), number=False)
+SIGMA = Option("spread", above=0, words=("learned",))
+HIDDEN = Option("widths", low=1, whole=True, several=True)
 
 
 @pytest.mark.parametrize(
-    ("hyperparameter", "value"),
+    ("option", "value"),
     [
         (BETA, 0),
         (BETA, 10.0),
@@ -24,14 +26,18 @@ ESTIMATOR = Hyperparameter("estimator", default="a", choices=("a", "b"))
         (WIDTH, 12),
         (WIDTH, 12.0),
         (ESTIMATOR, "b"),
+        (SIGMA, 0.1),
+        (SIGMA, "learned"),
+        (HIDDEN, []),
+        (HIDDEN, (3, 4.0)),
     ],
 )
-def test_allowed_values_pass(hyperparameter, value):
-    hyperparameter.check("name", value)
+def test_allowed_values_pass(option, value):
+    option.check("name", value)
 
 
 @pytest.mark.parametrize(
-    ("hyperparameter", "value", "said"),
+    ("option", "value", "said"),
     [
         (BETA, -1, "≥ 0 and ≤ 10 nats"),
         (BETA, 11, "got 11"),
@@ -45,24 +51,53 @@ def test_allowed_values_pass(hyperparameter, value):
         (RATE, {"schedule": "linear", "from": 0, "to": 1, "steps": 5}, "cannot change"),
         (WIDTH, 1.5, "whole number"),
         (ESTIMATOR, "c", "a, b"),
+        (ESTIMATOR, 1, "a, b"),
+        (SIGMA, 0, "> 0 or learned, got 0"),
+        (SIGMA, "lerned", "lerned"),
+        (HIDDEN, 3, "list of whole numbers ≥ 1, got 3"),
+        (HIDDEN, [3, 0], "[3, 0]"),
+        (HIDDEN, "12", "'12'"),
     ],
 )
-def test_other_values_are_named_errors(hyperparameter, value, said):
+def test_other_values_are_named_errors(option, value, said):
     with pytest.raises(ValueError, match="'strength'") as caught:
-        hyperparameter.check("strength", value)
+        option.check("strength", value)
     assert said in str(caught.value)
 
 
-def test_check_all_completes_with_defaults_in_order_of_declaration():
+def test_complete_completes_with_defaults_in_order_of_declaration():
     declared = {"beta": BETA, "rate": RATE, "estimator": ESTIMATOR}
-    complete = check_all("family 'f'", declared, {"estimator": "b", "beta": 2})
-    assert list(complete.items()) == [("beta", 2), ("rate", 1e-4), ("estimator", "b")]
+    values = complete("family 'f'", declared, {"estimator": "b", "beta": 2})
+    assert list(values.items()) == [("beta", 2), ("rate", 1e-4), ("estimator", "b")]
 
 
 @pytest.mark.parametrize(
     ("given", "said"), [({}, "'beta'"), ({"beta": 1, "bta": 2}, "'bta'"), ({"beta": -1}, "-1")]
 )
-def test_check_all_names_the_owner(given, said):
+def test_complete_names_the_owner(given, said):
     with pytest.raises(ValueError, match="family 'f'") as caught:
-        check_all("family 'f'", {"beta": BETA}, given)
+        complete("family 'f'", {"beta": BETA}, given)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "ways", "one"),
+    [
+        (BETA, [4, 4.0], 4.0),
+        (WIDTH, [12, 12.0], 12),
+        (SIGMA, ["learned"], "learned"),
+        (HIDDEN, [(3, 4), [3, 4.0]], [3, 4]),
+        (
+            BETA,
+            [
+                {"schedule": "linear", "from": 0, "to": 4, "steps": 10},
+                {"steps": 10.0, "to": 4.0, "from": 0.0, "schedule": "linear", "delay": 0},
+            ],
+            {"schedule": "linear", "from": 0.0, "to": 4.0, "steps": 10.0},
+        ),
+    ],
+)
+def test_all_ways_to_write_a_value_are_one(option, ways, one):
+    for value in ways:
+        found = option.canonical(value)
+        assert (found, type(found)) == (one, type(one))

@@ -7,37 +7,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vaecore.families import build, family_class, names
-from vaecore.images import Images
+from tests.vaecore import small
+from vaecore.families import names
 from vaecore.packing import advance
-from vaecore.training import Diverged, Settings, Training, train
-
-N, L, SHAPE = 40, 3, (1, 8, 8)
-IMAGES = Images(
-    torch.randint(0, 256, (N, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8), SHAPE
-)
+from vaecore.training import Diverged, Training, train
 
 
-def start(name: str, *, seed: int = 0, network: object = "conv", **changed: object) -> Training:
-    hyper: dict[str, object] = {
-        key: {"schedule": "linear", "from": 0, "to": 2, "steps": 9}
-        for key, each in family_class(name).hyperparameters.items()
-        if each.default is None
-    }
-    if name == "factor_vae":
-        hyper |= {"critic_width": 8}
-    family = build(
-        name,
-        image_shape=SHAPE,
-        latents=L,
-        network=network,
-        likelihood="bernoulli",
-        dataset_size=N,
-        hyper=hyper,
-        seed=seed,
-    )
-    settings = {"steps": 12, "batch_size": 8, "learning_rate": 1e-3, "record_every": 5} | changed
-    return Training(family, IMAGES, Settings(**settings), hyper, seed=seed)
+def start(name: str, **changed: object) -> Training:
+    return small.start(name, **({"network": "conv", "learning_rate": 1e-3} | changed))
 
 
 Rows = list[tuple[int, dict[str, float]]]

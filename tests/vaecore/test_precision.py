@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from vaecore import precision
-from vaecore.networks import critic, encoder
+from vaecore.critics import critic
+from vaecore.networks import make
 from vaecore.precision import resolve_precision
 
 
@@ -23,12 +24,12 @@ def test_auto_asks_the_processor(monkeypatch, native, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
     assert resolve_precision("auto", "cpu") == expected
     assert resolve_precision("auto", "cpu", critic(10)) == expected
-    assert resolve_precision("auto", "cpu", encoder("conv", (1, 8, 8), 10)) == expected
+    assert resolve_precision("auto", "cpu", make("conv").encoder((1, 8, 8), 10)) == expected
 
 
 def test_auto_keeps_small_networks_in_float32(monkeypatch):
     monkeypatch.setattr(precision, "_native", lambda device: True)
-    assert resolve_precision("auto", "cpu", encoder("mlp", (1, 8, 8), 10)) == "float32"
+    assert resolve_precision("auto", "cpu", make("mlp").encoder((1, 8, 8), 10)) == "float32"
 
 
 def test_auto_is_float32_where_nothing_is_known(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,37 +13,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore.families import Family, build, family_class, names
-from vaecore.hyperparameters import Hyperparameter
-from vaecore.images import Images
+from tests.vaecore import small
+from tests.vaecore.small import SHAPE, L, N, images
+from vaecore.batch import Batch, Sampler
+from vaecore.families import Family, family_class, names
+from vaecore.options import Option
 from vaecore.training import Diverged, Settings, Training, train
 
-SHAPE, L, N = (1, 8, 8), 3, 40
-IMAGES = Images(
-    torch.randint(0, 256, (N, *SHAPE), generator=torch.Generator().manual_seed(0), dtype=torch.uint8), SHAPE
-)
+IMAGES = images()
 MOVING = {"schedule": "linear", "from": 0, "to": 4, "steps": 10}
-SMALL = {"name": "mlp", "hidden": [12]}
 
 
-def start(
-    name: str, *, network: Any = SMALL, seed: int = 0, index: Tensor | None = None, **changed: Any
-) -> Training:
-    declared = family_class(name).hyperparameters
-    hyper = {key: MOVING for key, each in declared.items() if each.scheduled}
-    hyper |= {"critic_width": 10} if "critic_width" in declared else {}
-    family = build(
-        name,
-        image_shape=SHAPE,
-        latents=L,
-        network=network,
-        likelihood={"name": "gaussian", "sigma": "learned"},
-        dataset_size=N,
-        hyper=hyper,
-        seed=seed,
-    )
-    settings = {"steps": 12, "batch_size": 8, "learning_rate": MOVING | {"to": 1e-3}, "record_every": 5}
-    return Training(family, IMAGES, Settings(**(settings | changed)), hyper, index=index, seed=seed)
+def start(name: str, **changed: Any) -> Training:
+    hyper = {key: MOVING for key, each in family_class(name).options.items() if each.scheduled}
+    learned = {"likelihood": {"name": "gaussian", "sigma": "learned"}, "hyper": hyper}
+    return small.start(name, **(learned | {"learning_rate": MOVING | {"to": 1e-3}} | changed))
 
 
 def saved(training: Training) -> dict[str, Any]:
@@ -65,12 +50,12 @@ def test_a_row_holds_every_term_and_scheduled_value_as_floats(name):
     assert [step for step, _ in rows] == [5, 10, 12]
     for step, row in rows:
         expected = {"loss", "distortion", "rate", "sigma", "learning_rate", *training.schedules}
-        expected |= {f"rate_{latent}" for latent in range(L)}
+        groups = [key for key in row if re.fullmatch(r"rate_\d+", key)]
         assert expected <= set(row)
         assert all(type(value) is float for value in row.values())
         assert row["learning_rate"] == pytest.approx(1e-3 * min(step / 10, 1))
         assert {key: row[key] for key in training.schedules} == training.hyper_at(step)
-        assert row["rate"] == pytest.approx(sum(row[f"rate_{latent}"] for latent in range(L)), rel=1e-5)
+        assert row["rate"] == pytest.approx(sum(row[key] for key in groups), rel=1e-5)
     assert set(rows[0][1]) == set(rows[-1][1])
 
 
@@ -90,7 +75,8 @@ def test_training_learns():
 
 
 @pytest.mark.parametrize(
-    ("name", "network"), [*((name, SMALL) for name in names()), ("vae", "conv"), ("factor_vae", "burgess")]
+    ("name", "network"),
+    [*((name, small.SMALL) for name in names()), ("vae", "conv"), ("factor_vae", "burgess")],
 )
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_resumed_run_is_the_run_bit_for_bit(name, network, precision):
@@ -138,9 +124,9 @@ def test_no_steps_leave_the_model_untrained():
 
 def test_batches_come_from_the_index_uniformly():
     index = torch.tensor([3, 7, 11, 30])
-    training = start("vae", index=index, batch_size=1000)
-    x, _ = training.draw()
-    matches = (x[:, None] == IMAGES.batch(index)[None]).flatten(2).all(2)  # [1000, 4]
+    training = start("vae", rows=index, batch_size=1000)
+    batch, _ = training.draw()
+    matches = (batch.x[:, None] == IMAGES.batch(index)[None]).flatten(2).all(2)  # [1000, 4]
     assert (matches.sum(1) == 1).all()
     # counts of 1000 draws, 250 expected: four standard deviations of a binomial
     assert ((matches.sum(0) - 250).abs() < 4 * math.sqrt(1000 * 0.25 * 0.75)).all()
@@ -151,31 +137,31 @@ def test_the_trainings_random_numbers_are_not_the_weights():
     _, noise = training.draw()
     same = torch.randn(8, L, generator=torch.Generator().manual_seed(0))
     assert not torch.equal(noise["posterior"], same)
-    other_x, other_noise = start("vae", seed=1).draw()
+    other, other_noise = start("vae", seed=1).draw()
     assert not torch.equal(noise["posterior"], other_noise["posterior"])
-    assert other_x.shape == (8, *SHAPE)
+    assert other.x.shape == (8, *SHAPE)
 
 
 class Fused(Family):
     """A family whose loss is infinite at the step where its hyper-parameter reaches zero."""
 
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
-        "fuse": Hyperparameter("steps left", scheduled=True)
-    }
+    options: ClassVar[Mapping[str, Option]] = {"fuse": Option("steps left", scheduled=True)}
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        terms = self.autoencoder(x, noise["posterior"]).terms
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = self.autoencoder(batch, noise).terms
         return {"loss": terms["distortion"] / hyper["fuse"], **terms}
 
 
 @pytest.mark.parametrize("fuse", [1, 5, 6, 8, 12])
 def test_divergence_is_told_with_its_first_step(fuse):
-    family = Fused(start("vae").family.autoencoder, N)
+    family = Fused(start("vae").family.autoencoder, N, None)
     hyper = {"fuse": {"schedule": "linear", "from": fuse, "to": fuse - 20, "steps": 20}}
     settings = Settings(steps=12, batch_size=8, learning_rate=1e-4, record_every=5)
     rows = []
     with pytest.raises(Diverged, match=f"step {fuse}") as caught:
-        rows += train(Training(family, IMAGES, settings, hyper, seed=0))
+        rows += train(Training(family, Sampler(IMAGES), settings, hyper, seed=0))
     assert caught.value.step == fuse
     assert pickle.loads(pickle.dumps(caught.value)).step == fuse, "it crosses process boundaries"
 
@@ -193,7 +179,7 @@ def test_a_reckless_learning_rate_diverges():
         ({"batch_size": 0}, "'batch_size'"),
         ({"record_every": 0}, "'record_every'"),
         ({"learning_rate": -1}, "'learning_rate'"),
-        ({"learning_rate": {"schedule": "linear", "from": 1}}, "needs 'to'"),
+        ({"learning_rate": {"schedule": "linear", "from": 1}}, "'to' .* is missing"),
         ({"betas": (0.9, 1.0)}, "'betas'"),
         ({"precision": "float16"}, "auto, float32 or bfloat16"),
     ],
@@ -212,4 +198,4 @@ def test_states_that_do_not_fit_are_errors():
     with pytest.raises(ValueError, match="step 13"):
         start("vae").load_state_dict(state | {"step": 13})
     with pytest.raises(ValueError, match="no image"):
-        start("vae", index=torch.tensor([], dtype=torch.int64))
+        start("vae", rows=torch.tensor([], dtype=torch.int64))

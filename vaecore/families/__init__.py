@@ -2,62 +2,188 @@
 
 A family turns a batch into per-sample terms. It never reduces over the batch, logs, counts steps or owns an optimizer:
 
-    terms(x, hyper, noise) -> {"loss": [B], "distortion": [B], "rate": [B], "rate_per_latent": [B, L], every sub-term [B] or []}
+    terms(batch, hyper, noise) -> {"loss": [B], "distortion": [B], "rate": [B], "rate_per_group": [B, G], every sub-term [B], [B, G] or []}
 
-    x       float32 [B, C, H, W] in [0, 1]
-    hyper   the values of the scheduled hyper-parameters at this step, as [] tensors: a captured step can be replayed while they change
+    batch   what the step sees: images x float32 [B, C, H, W] in [0, 1], and labels or factors where the family needs them
+    hyper   the values of the scheduled options at this step, as [] tensors: a captured step can be replayed while they change
     noise   what ``noise(B)`` asked for, drawn by the caller
+    G       groups that the rate adds up over: latents, where the prior takes them one by one
 
+    update(terms)          after the step: what moves without a gradient (a controller's state, averages), kept in buffers. What it needs
+                           besides comes among the terms under a name with an underscore, of any shape: that is not recorded
+
+and answers for itself afterwards, on clean images, in evaluation mode:
+
+    encode(batch, noise)        codes [B, L], distortion and rate [B] in nats, rate by groups [B, G], mean and std [B, L] where it has them
+    reconstruct(batch)          expected images [B, C, H, W]
+    decode(codes, given)        likewise, of codes
+    sample(noise, given)        likewise, of codes drawn from the prior
+    log_weights(batch, noise, k)    log p(x, z) - log q(z | x) of k codes per image [k, B]
+
+``distortion`` is the exact negative log-likelihood, ``rate`` is against the family's own prior: nobody computes either anew from mean and std.
 A family of two players writes both objectives into the one loss, each behind stop-gradients for the other's parameters, and keeps
 their parameters in separate groups: one backward pass and one optimizer step train both.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vaecore.autoencoder import Autoencoder
-from vaecore.hyperparameters import Hyperparameter, check_all
-from vaecore.posteriors import DiagonalGaussian, Posterior
+from vaecore.batch import Batch
+from vaecore.conditions import OneHot
+from vaecore.corruptions import CORRUPTIONS
+from vaecore.initializations import INITIALIZATIONS, Initialization
+from vaecore.likelihoods import LIKELIHOODS
+from vaecore.members import Folder
+from vaecore.networks import NETWORKS
+from vaecore.noise import Shapes
+from vaecore.options import Option, complete
+from vaecore.posteriors import POSTERIORS
+from vaecore.priors import PRIORS
 
-__all__ = ["Family", "build", "family_class", "names"]
+__all__ = ["FAMILIES", "Encoding", "Family", "build", "family_class", "names", "reference"]
 
-Noise = dict[str, tuple[str, tuple[int, ...]]]
+
+class Encoding(NamedTuple):
+    """What a family says of B images."""
+
+    codes: Tensor
+    """[B, L]: what represents an image."""
+    rate: Tensor
+    """[B] nats, against the family's own prior; +inf where that is what it is."""
+    rate_per_group: Tensor
+    """[B, G] nats, which add up to the rate."""
+    distortion: Tensor | None = None
+    """[B] nats of one sample; None where it was not asked for."""
+    mean: Tensor | None = None
+    """[B, L] of q(z | x), where that has one, and below its standard deviation; 0 for a deterministic code."""
+    std: Tensor | None = None
 
 
 class Family(nn.Module, ABC):
-    """The interface of every family, with what most of them share."""
+    """The interface of every family, with what those share that hold one autoencoder."""
 
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {}
-    """By name; the first one is the family's strength. Those that are not ``scheduled`` go to the constructor by keyword."""
-    posterior: ClassVar[type[Posterior]] = DiagonalGaussian
+    options: ClassVar[Mapping[str, Option]] = {}
+    """Its hyper-parameters by name, its prior's among them. Those that are not ``scheduled`` go to the constructor by keyword."""
+    strength: ClassVar[str | None] = None
+    """The option that a study of the family sweeps, and figures have along their axis."""
+    target: ClassVar[str | None] = None
+    """The option that says at which rate (nats) the objective holds the model, where it does."""
+    reference: ClassVar[bool] = False
+    """Whether the others are seen against it, and untrained models are of this family. There is one."""
+    posterior: ClassVar[str] = "diagonal_gaussian"
+    prior: ClassVar[str | None] = "standard_normal"
+    deterministic: ClassVar[bool] = False
+    """Whether an image has one code, not a distribution over codes."""
+    has_prior: ClassVar[bool] = True
+    """Whether it can ``sample``."""
+    has_density: ClassVar[bool] = True
+    """Whether it is a density over images, so that it has ``log_weights``."""
+    has_moments: ClassVar[bool] = True
+    """Whether an encoding has mean and std."""
+    conditioned: ClassVar[bool] = False
+    """Whether what it needs enters encoder and decoder."""
 
-    def __init__(self, autoencoder: Autoencoder, dataset_size: int) -> None:
+    def __init__(self, autoencoder: Autoencoder, dataset_size: int, initialization: Initialization) -> None:
+        """``initialization`` is for networks of the family's own."""
         super().__init__()
         self.autoencoder = autoencoder
         self.dataset_size = dataset_size
         self.register_state_dict_post_hook(_contiguous)
 
+    @classmethod
+    def needs(cls, hyper: Mapping[str, Any]) -> frozenset[str]:
+        """What it must be told of every image, of "labels" and "factors", with these options."""
+        return frozenset()
+
     @abstractmethod
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Per-sample terms of the objective; see the module's head."""
 
-    def noise(self, batch_size: int) -> Noise:
-        """What ``terms`` needs drawn: name -> ("normal" for N(0, 1) | "uniform" for [0, 1), shape)."""
-        return (
-            {"posterior": ("normal", (batch_size, self.autoencoder.latents))} if self.posterior.noise else {}
-        )
+    def update(self, terms: Mapping[str, Tensor]) -> None:
+        """Move what has no gradient, in place, by the ``terms`` of the step that was taken just now."""
+
+    def noise(self, batch_size: int) -> Shapes:
+        """What ``terms`` needs drawn."""
+        images = (batch_size, *self.autoencoder.image_shape)
+        return {**self.code_noise(batch_size), **self.autoencoder.corruption.noise(images)}
+
+    def code_noise(self, batch_size: int) -> Shapes:
+        """What ``encode`` needs drawn; k times as many rows for ``log_weights``."""
+        return self.autoencoder.noise(batch_size)
+
+    def sample_noise(self, n: int) -> Shapes:
+        """What ``sample`` needs drawn for n images."""
+        assert self.autoencoder.prior is not None, "a family without a prior has nothing to sample from"
+        return self.autoencoder.prior.noise(n)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Disjoint and complete optimizer groups: "params", "name", and "lr" or "betas" where a player has its own."""
         return [{"name": "autoencoder", "params": list(self.autoencoder.parameters())}]
+
+    # --- what it says of itself -------------------------------------------------------------------------------------
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        return self.autoencoder.image_shape
+
+    @property
+    def latents(self) -> int:
+        """Entries L of a code."""
+        return self.autoencoder.latents
+
+    @property
+    def bin_width(self) -> float:
+        """Of its likelihood: ``Likelihood.bin_width``."""
+        return self.autoencoder.likelihood.bin_width
+
+    def encode(self, batch: Batch, noise: Mapping[str, Tensor], *, distortion: bool = True) -> Encoding:
+        """What it says of clean images; without ``distortion`` nothing is decoded."""
+        model = self.autoencoder
+        known = model.known(batch)
+        posterior = model.posterior_of(batch.x, known)
+        z = posterior.sample(noise)
+        rate = model.rate(posterior, z)
+        D = model.distortion(batch.x, z, known) if distortion else None
+        return Encoding(posterior.mean, rate.sum(1), rate, D, posterior.mean, posterior.std)
+
+    def reconstruct(self, batch: Batch) -> Tensor:
+        """The expected images [B, C, H, W] of the codes of ``batch``."""
+        known = self.autoencoder.known(batch)
+        return self.autoencoder.decode(self.autoencoder.posterior_of(batch.x, known).mean, known)
+
+    def decode(self, codes: Tensor, given: Batch | None = None) -> Tensor:
+        """The expected images [B, C, H, W] of codes [B, L]; ``given``: labels or factors, where the family needs them."""
+        return self.autoencoder.decode(codes, self.autoencoder.known(given))
+
+    def sample(self, noise: Mapping[str, Tensor], given: Batch | None = None) -> Tensor:
+        """Expected images [n, C, H, W] of codes drawn from the prior; ``given`` as for ``decode``."""
+        assert self.autoencoder.prior is not None, "a family without a prior has nothing to sample from"
+        return self.decode(self.autoencoder.prior.sample(noise), given)
+
+    def log_weights(self, batch: Batch, noise: Mapping[str, Tensor], k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) [k, B] in nats, z ~ q(z | x): their log-mean-exp bounds log p(x) from below.
+
+        ``noise``: ``code_noise(k B)``. Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2016, arXiv:1509.00519.
+        """
+        model = self.autoencoder
+        assert self.has_density, "a family without a density has no weights"
+        assert model.prior is not None
+        B = len(batch.x)
+        posterior = model.posterior_of(batch.x, model.known(batch))
+        z = posterior.sample({name: each.unflatten(0, (k, B)) for name, each in noise.items()})  # [k, B, L]
+        many = batch.repeated(k)
+        D = model.distortion(many.x, z.flatten(0, 1), model.known(many)).view(k, B)
+        return model.prior.log_prob(z) - D - posterior.log_prob(z)
 
 
 def _contiguous(module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
@@ -67,22 +193,15 @@ def _contiguous(module: nn.Module, state: dict[str, Any], prefix: str, metadata:
             state[name] = value.contiguous()
 
 
-def names() -> list[str]:
-    """The families that exist: the files of this folder."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+FAMILIES = Folder(__name__, Family, "family", "families")
+names = FAMILIES.names
+family_class = FAMILIES.cls
 
 
-def family_class(name: str) -> type[Family]:
-    """The class of the family ``name``. Raises a ValueError that lists the families for an unknown name."""
-    if name not in names():
-        raise ValueError(f"unknown family {name!r}; the families are: {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
-    (cls,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Family) and value.__module__ == module.__name__
-    )
-    return cls
+def reference() -> str:
+    """The family that the others are seen against."""
+    (name,) = (name for name in names() if family_class(name).reference)
+    return name
 
 
 def build(
@@ -94,29 +213,53 @@ def build(
     likelihood: str | Mapping[str, Any],
     dataset_size: int,
     hyper: Mapping[str, Any],
+    initialization: str | Mapping[str, Any] | None = None,
+    corruption: str | Mapping[str, Any] = "none",
+    classes: int | None = None,
+    factor_sizes: Sequence[int] | None = None,
     seed: int | None = None,
 ) -> Family:
     """The family ``name``, ready to train.
 
-    ``hyper`` holds the configuration's values: numbers, words, or schedule mappings; ``dataset_size`` is the number of images
-    trained on. Weights depend on ``seed`` alone and PyTorch's global generator is left as it was; without a seed they are drawn from
-    that generator. Raises ValueErrors that name what is wrong.
+    ``hyper`` holds the configuration's values of its options: numbers, words, or schedule mappings. ``initialization``: None is the
+    network's own. ``dataset_size`` is the number of images trained on, ``classes`` and ``factor_sizes`` how many values their label, and
+    each factor, has. Weights depend on ``seed`` alone and PyTorch's global generator is left as it was; without a seed they are drawn
+    from that generator. Raises ValueErrors that name what is wrong.
     """
     cls = family_class(name)
-    values = check_all(f"family {name!r}", cls.hyperparameters, hyper)
-    static = {key: value for key, value in values.items() if not cls.hyperparameters[key].scheduled}
+    values = complete(f"family {name!r}", cls.options, hyper)
+    static = {key: value for key, value in values.items() if not cls.options[key].scheduled}
     if dataset_size < 1:
         raise ValueError(f"'dataset_size' must be ≥ 1 image, got {dataset_size!r}")
+    sizes = {"labels": None if classes is None else [classes], "factors": factor_sizes}
+    needs = cls.needs(values)
+    for need in sorted(needs):
+        if sizes[need] is None:
+            raise ValueError(
+                f"family {name!r} needs {need}, and the data set has none: leave the family out, or take other data"
+            )
+    chosen = NETWORKS.read(network)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.random.default_generator.manual_seed(
                 seed
             )  # torch.manual_seed would reseed every accelerator as well
+        start = INITIALIZATIONS.make(initialization or chosen.cls.initialization)
+        condition = None
+        if cls.conditioned:
+            (need,) = needs
+            condition = OneHot(need, sizes[need] or ())
         autoencoder = Autoencoder(
             image_shape=image_shape,
             latents=latents,
-            network=network,
-            likelihood=likelihood,
-            posterior=cls.posterior,
+            network=NETWORKS.make(network),
+            initialization=start,
+            likelihood=LIKELIHOODS.make(likelihood),
+            posterior=POSTERIORS.cls(cls.posterior),
+            corruption=CORRUPTIONS.make(corruption),
+            condition=condition,
         )
-        return cls(autoencoder, dataset_size, **static)
+        if cls.prior is not None:
+            prior = PRIORS.cls(cls.prior)
+            autoencoder.prior = prior(autoencoder, **{key: static.pop(key) for key in prior.options})
+        return cls(autoencoder, dataset_size, start, **static)

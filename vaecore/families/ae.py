@@ -5,6 +5,8 @@
     D [B] nats per image. The rate is +∞: a point of a continuum has no finite code length, so nothing here may be read
     as an evidence bound.
 
+With ``model.corruption`` it is the denoising autoencoder.
+
 G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks, 2006, Science 313:504.
 """
 
@@ -14,15 +16,21 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vaecore.batch import Batch
 from vaecore.families import Family
-from vaecore.posteriors import Dirac
 
 __all__ = ["AE"]
 
 
 class AE(Family):
-    posterior = Dirac
+    posterior = "dirac"
+    prior = None
+    deterministic = True
+    has_prior = False
+    has_density = False
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        terms = self.autoencoder(x, None).terms
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = self.autoencoder(batch, noise).terms
         return {"loss": terms["distortion"], **terms}

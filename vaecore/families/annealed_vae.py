@@ -16,19 +16,23 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from vaecore.batch import Batch
 from vaecore.families import Family
-from vaecore.hyperparameters import Hyperparameter
+from vaecore.options import Option
 
 __all__ = ["AnnealedVAE"]
 
 
 class AnnealedVAE(Family):
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
-        "capacity": Hyperparameter("rate C to hold", unit="nats", low=0, scheduled=True),
-        "gamma": Hyperparameter("weight γ of the rate's distance from C", low=0, scheduled=True),
+    options: ClassVar[Mapping[str, Option]] = {
+        "capacity": Option("rate to hold", symbol="C", unit="nats", low=0, scheduled=True),
+        "gamma": Option("weight of the rate's distance from C", symbol="γ", low=0, scheduled=True),
     }
+    strength = target = "capacity"
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        terms = self.autoencoder(x, noise["posterior"]).terms
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = self.autoencoder(batch, noise).terms
         gap = (terms["rate"].mean() - hyper["capacity"]).abs()  # []
         return {"loss": terms["distortion"] + hyper["gamma"] * gap, **terms, "capacity_gap": gap}

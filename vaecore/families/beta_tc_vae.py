@@ -19,30 +19,42 @@ from typing import ClassVar
 from torch import Tensor
 
 from vaecore.autoencoder import Autoencoder
+from vaecore.batch import Batch
 from vaecore.divergences import ESTIMATORS, decomposition
 from vaecore.families import Family
-from vaecore.hyperparameters import Hyperparameter
+from vaecore.initializations import Initialization
+from vaecore.options import Option
 
 __all__ = ["BetaTCVAE"]
 
 
 class BetaTCVAE(Family):
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
-        "beta": Hyperparameter("weight β of the total correlation", low=0, scheduled=True),
-        "estimator": Hyperparameter(
-            "how q(z) is estimated from a batch", default="stratified", choices=tuple(sorted(ESTIMATORS))
+    options: ClassVar[Mapping[str, Option]] = {
+        "beta": Option("weight of the total correlation", symbol="β", low=0, scheduled=True),
+        "estimator": Option(
+            "how q(z) is estimated from a batch",
+            default="stratified",
+            words=tuple(sorted(ESTIMATORS)),
+            number=False,
         ),
     }
+    strength = "beta"
 
-    def __init__(self, autoencoder: Autoencoder, dataset_size: int, *, estimator: str) -> None:
-        super().__init__(autoencoder, dataset_size)
+    def __init__(
+        self, autoencoder: Autoencoder, dataset_size: int, initialization: Initialization, *, estimator: str
+    ) -> None:
+        super().__init__(autoencoder, dataset_size, initialization)
         self.estimator = estimator
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        posterior, z, terms = self.autoencoder(x, noise["posterior"])
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        posterior, z, terms = self.autoencoder(batch, noise)
+        prior = self.autoencoder.prior
+        assert prior is not None
         log_weights = ESTIMATORS[self.estimator](len(z), self.dataset_size, z.device)
         information, correlation, dimensions = decomposition(
-            z, posterior.mean, posterior.log_variance, log_weights
+            z, posterior.mean, posterior.log_variance, prior.log_prob(z), log_weights
         )
         return {
             "loss": terms["distortion"] + terms["rate"] + (hyper["beta"] - 1) * correlation,

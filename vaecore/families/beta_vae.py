@@ -15,17 +15,21 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from vaecore.batch import Batch
 from vaecore.families import Family
-from vaecore.hyperparameters import Hyperparameter
+from vaecore.options import Option
 
 __all__ = ["BetaVAE"]
 
 
 class BetaVAE(Family):
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
-        "beta": Hyperparameter("weight β of the rate", low=0, scheduled=True)
+    options: ClassVar[Mapping[str, Option]] = {
+        "beta": Option("weight of the rate", symbol="β", low=0, scheduled=True)
     }
+    strength = "beta"
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        terms = self.autoencoder(x, noise["posterior"]).terms
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = self.autoencoder(batch, noise).terms
         return {"loss": terms["distortion"] + hyper["beta"] * terms["rate"], **terms}

@@ -23,41 +23,51 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vaecore.autoencoder import Autoencoder
-from vaecore.critics import log_ratios
+from vaecore.batch import Batch
+from vaecore.critics import critic, log_ratios
 from vaecore.divergences import permuted
-from vaecore.families import Family, Noise
-from vaecore.hyperparameters import Hyperparameter
-from vaecore.networks import critic
+from vaecore.families import Family
+from vaecore.initializations import Initialization
+from vaecore.noise import Shapes
+from vaecore.options import Option
 
 __all__ = ["FactorVAE"]
 
 
 class FactorVAE(Family):
-    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {
-        "gamma": Hyperparameter("weight γ of the total correlation", low=0, scheduled=True),
-        "critic_learning_rate": Hyperparameter("the critic's learning rate", default=1e-4, low=0),
-        "critic_width": Hyperparameter(
-            "units in each of the critic's 6 layers", default=1000, low=1, whole=True
+    options: ClassVar[Mapping[str, Option]] = {
+        "gamma": Option("weight of the total correlation", symbol="γ", low=0, scheduled=True),
+        "critic_learning_rate": Option(
+            "the critic's learning rate", symbol="critic's α", default=1e-4, low=0
         ),
+        "critic_width": Option("units in each of the critic's 6 layers", default=1000, low=1, whole=True),
     }
+    strength = "gamma"
 
     def __init__(
-        self, autoencoder: Autoencoder, dataset_size: int, *, critic_learning_rate: float, critic_width: float
+        self,
+        autoencoder: Autoencoder,
+        dataset_size: int,
+        initialization: Initialization,
+        *,
+        critic_learning_rate: float,
+        critic_width: int,
     ) -> None:
-        super().__init__(autoencoder, dataset_size)
-        self.critic = critic(autoencoder.latents, int(critic_width))
+        super().__init__(autoencoder, dataset_size, initialization)
+        self.critic = initialization(critic(autoencoder.latents, critic_width))
         self.critic_learning_rate = critic_learning_rate
 
-    def noise(self, batch_size: int) -> Noise:
-        shape = (batch_size, self.autoencoder.latents)
-        return {"posterior": ("normal", shape), "permutation": ("uniform", shape)}
+    def noise(self, batch_size: int) -> Shapes:
+        return {**super().noise(batch_size), "permutation": ("uniform", (batch_size, self.latents))}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         player = {"name": "critic", "params": list(self.critic.parameters())}
         return [*super().parameter_groups(), {**player, "lr": self.critic_learning_rate, "betas": (0.5, 0.9)}]
 
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        _, z, terms = self.autoencoder(x, noise["posterior"])
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        _, z, terms = self.autoencoder(batch, noise)
         B = len(z)
 
         total_correlation, log_ratio = log_ratios(self.critic, z, permuted(z, noise["permutation"]))

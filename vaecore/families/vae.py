@@ -13,12 +13,17 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from vaecore.batch import Batch
 from vaecore.families import Family
 
 __all__ = ["VAE"]
 
 
 class VAE(Family):
-    def terms(self, x: Tensor, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        terms = self.autoencoder(x, noise["posterior"]).terms
+    reference = True
+
+    def terms(
+        self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        terms = self.autoencoder(batch, noise).terms
         return {"loss": terms["distortion"] + terms["rate"], **terms}

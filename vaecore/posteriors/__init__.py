@@ -1,47 +1,46 @@
-"""Posteriors q(z | x): the encoder's output as a distribution over codes.
+"""Posteriors q(z | x): the encoder's output as a distribution over codes; one file each. A posterior knows nothing of any prior.
 
-    DiagonalGaussian    q(z | x) = Π_l N(z_l; μ_l(x), σ_l²(x)),   z = μ + σ ε, ε ~ N(0, I)    encoder output (μ, log σ²), 2 L numbers
-    Dirac               q(z | x) = δ(z - μ(x)),                   z = μ                       encoder output μ, L numbers
-
-    μ, log σ², z, ε   [B, L], float32 whatever the network computed in
-
-KL[q(z_l | x) ‖ p(z_l)] against the standard normal is closed form for the Gaussian and infinite for the Dirac: sending a
-point of a continuum exactly costs infinitely many nats.
-
-D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
+z, its mean and standard deviation    [B, L], float32 whatever the network computed in
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from vaecore.divergences import gaussian_kl
+from vaecore.members import Folder
+from vaecore.noise import Shapes
+from vaecore.options import Option
 
-__all__ = ["DiagonalGaussian", "Dirac", "Posterior"]
+__all__ = ["POSTERIORS", "Posterior", "names"]
 
 
 class Posterior(ABC):
     """A batch of posteriors, made from the encoder's output [B, L · outputs_per_latent]."""
 
+    options: ClassVar[Mapping[str, Option]] = {}
     outputs_per_latent: ClassVar[int]
-    noise: ClassVar[bool]  # whether a sample needs ε
     mean: Tensor
     log_variance: Tensor
 
     @abstractmethod
     def __init__(self, output: Tensor) -> None: ...
 
+    @staticmethod
     @abstractmethod
-    def sample(self, noise: Tensor | None) -> Tensor:
-        """z [B, L] for standard normal ``noise`` [B, L], differentiable in the encoder's output."""
+    def noise(batch_size: int, latents: int) -> Shapes:
+        """What ``sample`` needs drawn."""
 
     @abstractmethod
-    def kl(self) -> Tensor:
-        """KL[q(z_l | x) ‖ p(z_l)] in nats, [B, L]."""
+    def sample(self, noise: Mapping[str, Tensor]) -> Tensor:
+        """z [B, L], differentiable in the encoder's output. Noise of shape [k, B, L] gives k samples each, [k, B, L]."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z | x) in nats: z [..., B, L] -> [..., B]."""
 
     @property
     @abstractmethod
@@ -49,39 +48,5 @@ class Posterior(ABC):
         """σ [B, L]."""
 
 
-class DiagonalGaussian(Posterior):
-    outputs_per_latent = 2
-    noise = True
-
-    def __init__(self, output: Tensor) -> None:
-        self.mean, self.log_variance = output.float().chunk(2, dim=1)
-
-    def sample(self, noise: Tensor | None) -> Tensor:
-        assert noise is not None
-        return torch.addcmul(self.mean, self.std, noise)
-
-    def kl(self) -> Tensor:
-        return gaussian_kl(self.mean, self.log_variance)
-
-    @property
-    def std(self) -> Tensor:
-        return torch.exp(0.5 * self.log_variance)
-
-
-class Dirac(Posterior):
-    outputs_per_latent = 1
-    noise = False
-
-    def __init__(self, output: Tensor) -> None:
-        self.mean = output.float()
-        self.log_variance = torch.full_like(self.mean, -torch.inf)
-
-    def sample(self, noise: Tensor | None) -> Tensor:
-        return self.mean
-
-    def kl(self) -> Tensor:
-        return torch.full_like(self.mean, torch.inf)
-
-    @property
-    def std(self) -> Tensor:
-        return torch.zeros_like(self.mean)
+POSTERIORS = Folder(__name__, Posterior, "posterior", "posteriors")
+names = POSTERIORS.names

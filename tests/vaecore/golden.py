@@ -1,0 +1,224 @@
+"""The numbers that every member and the engine give for a fixed seed, as they were recorded: ``python -m tests.vaecore.golden``.
+
+    golden/<folder>.json      member -> the code it was recorded with, the engine's revision, and its numbers
+
+A trial's key has the file of each member it uses and one revision of the engine, and nothing else of vaecore. So where numbers move,
+either the member's file has changed, and its keys with it, or the revision has to be raised: ``verdict`` says which. Recording
+anew refuses to overwrite numbers that moved while neither did.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.provenance import code_digest
+from tests.vaecore import small
+from vaecore.corruptions import CORRUPTIONS
+from vaecore.families import FAMILIES
+from vaecore.initializations import INITIALIZATIONS
+from vaecore.likelihoods import LIKELIHOODS
+from vaecore.members import Folder
+from vaecore.networks import NETWORKS
+from vaecore.noise import draw
+from vaecore.nuisances import names as nuisances
+from vaecore.posteriors import POSTERIORS
+from vaecore.priors import PRIORS
+from vaecore.revision import REVISION
+from vaecore.schedules import SCHEDULES, schedule
+from vaecore.training import Settings, train
+
+__all__ = ["FOLDERS", "cases", "numbers", "recorded", "verdict"]
+
+HERE = Path(__file__).parent / "golden"
+LEARNED = {"name": "gaussian", "sigma": "learned"}
+MOVING = {"schedule": "linear", "from": 0.5, "to": 4, "steps": 5}
+COSINE = {"schedule": "cosine", "from": 1e-2, "to": 1e-3, "steps": 4}
+
+RELATIVE, ABSOLUTE = 1e-4, 1e-5
+"""Four steps in float32, on processors that add up in other orders; a constant that changes moves numbers by far more."""
+
+
+def learnt(family: str = "vae", **options: Any) -> dict[str, Any]:
+    """Four updates, and what the family says afterwards of eight images."""
+    hyper = {key: MOVING for key, each in FAMILIES.cls(family).options.items() if each.scheduled}
+    settings = {"steps": 4, "record_every": 1, "learning_rate": COSINE, "precision": "float32"}
+    training = small.start(family, hyper=hyper, **({"dataset_size": small.N} | settings | options))
+    rows = [row for _, row in train(training)]
+    model = training.family.eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.inference_mode():
+        given = training.sampler.batch(torch.arange(8))
+        noise = draw(model.code_noise(8), generator)
+        encoding = model.encode(given, noise)._asdict()
+        images = {"reconstruction": model.reconstruct(given)}
+        if model.has_prior:
+            images["sample"] = model.sample(draw(model.sample_noise(8), generator), given)
+        found = {name: each.tolist() for name, each in encoding.items() if each is not None}
+        found |= {name: each.flatten(1).sum(1).tolist() for name, each in images.items()}
+        if model.has_density:
+            found["log_weights"] = model.log_weights(given, draw(model.code_noise(16), generator), 2).tolist()
+    return {"rows": rows, "afterwards": found}
+
+
+def scheduled(name: str) -> list[float]:
+    values = schedule(SCHEDULE_EXAMPLES[name])
+    return [values(step) for step in (0, 1, 7, 13, 25, 50, 77, 110, 200)]
+
+
+def posterior(name: str) -> dict[str, Any]:
+    cls = POSTERIORS.cls(name)
+    output = torch.randn(2, 3 * cls.outputs_per_latent, generator=torch.Generator().manual_seed(0))
+    made = cls(output)
+    z = made.sample(draw(made.noise(2, 3), torch.Generator().manual_seed(1)))
+    return {"z": z.tolist(), "log_prob": made.log_prob(z).tolist(), "std": made.std.tolist()}
+
+
+def prior(name: str) -> dict[str, Any]:
+    (family, *_) = (each for each in FAMILIES.names() if FAMILIES.cls(each).prior == name)
+    autoencoder = small.make(family).autoencoder
+    with torch.inference_mode():
+        z = autoencoder.prior.sample(draw(autoencoder.prior.noise(4), torch.Generator().manual_seed(1)))
+        rate = autoencoder.rate(autoencoder.posterior_of(small.batch(4).x), z)
+        return {"z": z.tolist(), "log_prob": autoencoder.prior.log_prob(z).tolist(), "rate": rate.tolist()}
+
+
+SCHEDULE_EXAMPLES: dict[str, Any] = {
+    "constant": {"schedule": "constant", "value": 3},
+    "linear": {"schedule": "linear", "from": 1, "to": 5, "steps": 100},
+    "cosine": {"schedule": "cosine", "from": 5, "to": 1, "steps": 100, "delay": 10},
+    "cyclical": {"schedule": "cyclical", "from": 0, "to": 4, "period": 20, "ratio": 0.5},
+    "sigmoid": {"schedule": "sigmoid", "from": 0, "to": 1, "steps": 100},
+}
+OPTIONS: dict[str, Any] = {
+    "gaussian": {"name": "gaussian", "sigma": 0.3},
+    "noise": {"name": "noise", "sigma": 0.5},
+}
+"""Members that need options."""
+MLP = {"name": "mlp", "hidden": [12]}
+
+FOLDERS: dict[str, tuple[Folder[Any], Callable[[str], Any]]] = {
+    "families": (FAMILIES, lambda name: learnt(name, likelihood=LEARNED)),
+    "networks": (NETWORKS, lambda name: learnt(size=16, network=name)),
+    "initializations": (INITIALIZATIONS, lambda name: learnt(size=16, network="conv", initialization=name)),
+    "likelihoods": (LIKELIHOODS, lambda name: learnt(likelihood=OPTIONS.get(name, name))),
+    "corruptions": (CORRUPTIONS, lambda name: learnt("ae", corruption=OPTIONS.get(name, name))),
+    "schedules": (SCHEDULES, scheduled),
+    "posteriors": (POSTERIORS, posterior),
+    "priors": (PRIORS, prior),
+}
+"""Folder -> what it holds, and a member's numbers."""
+
+ENGINE: dict[str, Callable[[], Any]] = {
+    "defaults of training": lambda: {
+        key: value for key, value in asdict(Settings(steps=1, batch_size=1, learning_rate=1)).items() if not isinstance(value, str)
+    },
+    "a critic behind a pyramid": lambda: learnt("factor_vae", size=16, network="conv", initialization="tensorflow"),
+    "odd sizes": lambda: learnt(size=15, network="burgess", initialization="tensorflow"),
+    "some rows": lambda: learnt("beta_tc_vae", rows=torch.arange(5, 33)),
+    **{f"nuisance {name}": lambda name=name: learnt(nuisance=name) for name in nuisances()},
+}  # fmt: skip
+"""What members share, where their own cases do not reach it."""
+
+
+def cases() -> list[tuple[str, str]]:
+    """(folder, member) of all; the engine's own are of the folder "engine"."""
+    members = [(folder, name) for folder, (holds, _) in FOLDERS.items() for name in holds.names()]
+    return members + [("engine", name) for name in ENGINE]
+
+
+def numbers(folder: str, name: str) -> Any:
+    """As they are now."""
+    found = ENGINE[name]() if folder == "engine" else FOLDERS[folder][1](name)
+    return json.loads(json.dumps(found))
+
+
+def code(folder: str, name: str) -> str:
+    """Of the member's own file; the engine has a revision in its place."""
+    return "" if folder == "engine" else code_digest(f"{FOLDERS[folder][0].package}.{name}")[:16]
+
+
+def recorded(folder: str) -> dict[str, Any]:
+    path = HERE / f"{folder}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def verdict(folder: str, name: str) -> str | None:
+    """What is to be done about a case; None where its numbers are as recorded."""
+    known = recorded(folder).get(name)
+    if known is None:
+        return f"{folder}/{name} has no golden numbers yet. Record them: python -m tests.vaecore.golden"
+    moved = difference(known["numbers"], numbers(folder, name))
+    if moved is None:
+        return None
+    if known["code"] != code(folder, name):
+        return (
+            f"{folder}/{name}: {moved}. Its own file has changed, so trials that use it have other keys and are trained anew. If that "
+            "is meant, record the new numbers: python -m tests.vaecore.golden"
+        )
+    if known["revision"] != REVISION:
+        return f"{folder}/{name}: {moved}. The revision was raised; record the new numbers: python -m tests.vaecore.golden"
+    return (
+        f"{folder}/{name}: {moved}, though its own file is as it was: the engine computes something else, and finished trials would be "
+        f"taken for what they are not. If that is meant, raise REVISION in vaecore/revision.py from {REVISION} to {REVISION + 1}, then "
+        "record the new numbers: python -m tests.vaecore.golden"
+    )
+
+
+def difference(known: Any, found: Any) -> str | None:
+    """The first number that moved, in words."""
+    one, other = dict(flat(known)), dict(flat(found))
+    if one.keys() != other.keys():
+        return f"has {sorted(one.keys() ^ other.keys())[0]} in one and not in the other"
+    for place, value in one.items():
+        same = value == other[place] or math.isclose(value, other[place], rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        if not same:
+            return f"{place} was {value:.6g} and is {other[place]:.6g}"
+    return None
+
+
+def flat(tree: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(tree, Mapping):
+        for key, each in tree.items():
+            yield from flat(each, f"{place}.{key}".lstrip("."))
+    elif isinstance(tree, list):
+        for index, each in enumerate(tree):
+            yield from flat(each, f"{place}[{index}]")
+    else:
+        yield place, float(tree)
+
+
+def record() -> int:
+    """Record every case that is new or may be overwritten; 1 where one may not."""
+    torch.set_num_threads(1)
+    refused = []
+    kept: dict[str, dict[str, Any]] = {}
+    for folder, name in cases():
+        said = verdict(folder, name)
+        if said is not None and "raise REVISION" in said:
+            refused.append(said)
+            continue
+        known = recorded(folder).get(name)
+        fresh = {"code": code(folder, name), "revision": REVISION, "numbers": numbers(folder, name)}
+        if known is not None and said is None:  # the same numbers: as they were recorded
+            fresh["numbers"] = known["numbers"]
+        kept.setdefault(folder, {})[name] = fresh
+    if refused:
+        print("\n".join(refused), file=sys.stderr)
+        return 1
+    HERE.mkdir(exist_ok=True)
+    for folder, members in kept.items():
+        (HERE / f"{folder}.json").write_text(json.dumps(members, indent=1) + "\n")
+    print(f"{sum(map(len, kept.values()))} cases in {HERE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(record())

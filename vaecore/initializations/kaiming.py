@@ -1,0 +1,21 @@
+"""Kaiming uniform weights with PyTorch's biases: the variance that a ReLU halves is kept from layer to layer.
+
+    W ~ U(-a, a),  a = sqrt(6 / fan_in),  so Var W = 2 / fan_in;    b ~ U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))
+
+K. He, X. Zhang, S. Ren, J. Sun, Delving Deep into Rectifiers, 2015, arXiv:1502.01852. With these biases it is what
+disentangling-vae (Y. Dubois, A. Kastanos, D. Lines, B. Melman, 2019), whose nets and logs are public, trained from.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from vaecore.initializations import Initialization, Layer
+
+__all__ = ["Kaiming"]
+
+
+class Kaiming(Initialization):
+    def fill(self, layer: Layer) -> None:
+        layer.reset_parameters()  # the bias is kept
+        nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
