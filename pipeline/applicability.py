@@ -55,12 +55,17 @@ def lacking(ready: Ready, family: type[Family], *, peers: bool) -> dict[str, str
 
 
 def left_out(names: Sequence[str], trials: Sequence[Trial], ready: Mapping[str, Ready]) -> list[str]:
-    """A line for each reason that leaves metrics out: "vamp_vae on digits: udr: it presumes ..."."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
+    """A line for each reason that leaves metrics out: "vamp_vae on digits: udr: it presumes ...", or "digits: mig: ..." of all families."""
+    families: dict[tuple[str, str, str], dict[str, None]] = {}
     peers = peers_of(trials)
     for trial in trials:
         for name in names:
             why = inapplicable(name, trial, ready[trial.dataset], peers=bool(peers[trial.key]))
             if why is not None:
-                found.setdefault((f"{trial.family} on {trial.dataset}", why), {})[name] = None
-    return [f"{where}: {', '.join(left)}: {why}" for (where, why), left in found.items()]
+                families.setdefault((trial.dataset, name, why), {})[trial.family] = None
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for (dataset, name, why), some in families.items():
+        every = {trial.family for trial in trials if trial.dataset == dataset}
+        where = dataset if some.keys() == every else f"{', '.join(some)} on {dataset}"
+        grouped.setdefault((where, why), []).append(name)
+    return [f"{where}: {', '.join(left)}: {why}" for (where, why), left in grouped.items()]

@@ -161,8 +161,14 @@ def contrasts(study: Study, dataset: str, metric: str = "negative_elbo") -> list
 
 
 def _signed(change: Estimate) -> str:
-    text = f"{change.mean:+.3g}".replace("-", "−")
-    return text if change.half_width is None else f"{text} ± {change.half_width:.2g}"
+    """A difference, as exactly as its interval allows: two digits of that."""
+    half = change.half_width
+    if not half:
+        text = f"{change.mean:+.3g}" + ("" if half is None else " ± 0")
+    else:
+        decimals = max(0, 1 - math.floor(math.log10(half)))
+        text = f"{change.mean:+.{decimals}f} ± {half:.{decimals}f}"
+    return text.replace("-", "−")
 
 
 def _capacity(family: str, settings: list[Setting], rate: Mapping[str, Estimate]) -> str:

@@ -8,7 +8,8 @@ refactoring change no key, and a changed line in ``factor_vae.py`` changes Facto
 
 A setting at the value in ``UNWRITTEN`` is not in the key: adding a setting, with the value that stands for what was done before it
 existed, changes no key. These values never change: when a default does, trials that rely on it have a value that is written, and
-with it another key. A member's options at their default are left out too: the default stands in the member's file, which is in the key.
+with it another key. A member's options at their default are left out too: the default stands in the member's file, which is in the key, or in
+what members share, which is the revision's.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from vaecore.posteriors import POSTERIORS
 from vaecore.priors import PRIORS
 from vaecore.revision import REVISION
 from vaecore.schedules import SCHEDULES
+from vaecore.training import LEARNING_RATE
 
 if TYPE_CHECKING:
     from pipeline.trial import Trial
 
-__all__ = ["MODEL", "UNWRITTEN", "code_of", "identity", "key_of"]
+__all__ = ["MODEL", "UNWRITTEN", "UNWRITTEN_CODE", "code_of", "identity", "key_of"]
 
 MODEL: dict[str, Folder[Any]] = {
     "network": NETWORKS,
@@ -56,6 +58,11 @@ UNWRITTEN: dict[str, Any] = {
 """Setting -> the value at which a key leaves it out. An entry never changes; a new setting with a default brings its own."""
 
 
+UNWRITTEN_CODE: dict[str, str] = {}
+"""Module -> the digest at which its file is left out of the code. Where a new setting names a member (an optimizer, say), what it stands for
+moves from the engine into that member's file: while the file is as it was then, no key changes."""
+
+
 def identity(trial: Trial) -> dict[str, Any]:
     """What the key is the digest of."""
     written = {
@@ -70,8 +77,7 @@ def identity(trial: Trial) -> dict[str, Any]:
     }
     if trial.initialization == NETWORKS.read(trial.network).cls.initialization:
         del written["initialization"]  # it stands in the network's file
-    if isinstance(trial.training.learning_rate, Mapping):
-        written["training.learning_rate"] = SCHEDULES.canonical(trial.training.learning_rate)
+    written["training.learning_rate"] = LEARNING_RATE.canonical(trial.training.learning_rate)
     written = json.loads(json.dumps(written))
     return {
         name: value for name, value in written.items() if name not in UNWRITTEN or value != UNWRITTEN[name]
@@ -97,4 +103,5 @@ def code_of(family: str, hyper: Mapping[str, Any], learning_rate: Any, **model: 
             for value in (*scheduled, learning_rate)
         ),
     }
-    return hashlib.sha256(f"{REVISION} {code_digest(*sorted(modules))}".encode()).hexdigest()
+    counted = sorted(module for module in modules if UNWRITTEN_CODE.get(module) != code_digest(module))
+    return hashlib.sha256(f"{REVISION} {code_digest(*counted)}".encode()).hexdigest()

@@ -24,7 +24,7 @@ from pipeline.figures.capacity import capacity
 from pipeline.figures.learning import learning
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.figures.strength import BARS_FROM, against_strength
-from pipeline.figures.style import look
+from pipeline.figures.style import DASHES, dashes, look
 from pipeline.findings import JUDGED, best_values, contrasts, trends
 from pipeline.gallery import data_uri, gallery
 from pipeline.params import FILE
@@ -132,6 +132,7 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "best": (best[:CARDS], best[CARDS:]),
         "trends": trends(study, dataset),
         "contrasts": contrasts(study, dataset),
+        "lines": _lines(dashes(study, dataset)),
         "plane": add("plane", rate_distortion(study, dataset)),
         "strengths": (strengths[:PANELS], strengths[PANELS:]),
         "bars": ", with their intervals" if fewest >= BARS_FROM else "",
@@ -141,6 +142,14 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
         "card": cards.facts(study.ready[dataset]),
         "looks": {what: data_uri(picture) for what, picture in cards.pictures(study.ready[dataset]).items()},
     }
+
+
+def _lines(dashed: dict[str, str]) -> str:
+    """Which line is of which model, where a study varies that."""
+    if len(dashed) == 1:
+        return ""
+    listed = "; ".join(f"{DASHES[dash]}: {variant}" for variant, dash in dashed.items())
+    return f" Lines of the models that were varied: {listed}."
 
 
 def _few(counts: list[int]) -> str:

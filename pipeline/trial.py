@@ -136,23 +136,26 @@ def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
         if params.untrained:
             family = families.reference()
             points.append((family, hyper_points(family, {})[0], Settings(**{**asdict(settings), "steps": 0})))
-        model = params.model_of(dataset)
-        trials += [
-            Trial(
-                dataset=dataset,
-                checksum=ready[dataset].meta["checksum"],
-                family=family,
-                hyper=hyper,
-                **values,
-                training=training,
-                seed=seed,
-                code=code_of(family, hyper, training.learning_rate, **{name: values[name] for name in MODEL}),
-                varied=tuple(model.varied),
-            )
-            for family, hyper, training in points
-            for values in _models(params, dataset, ready[dataset])
-            for seed in params.seeds
-        ]
+        varied = tuple(params.model_of(dataset).varied)
+        for family, hyper, training in points:
+            for values in _models(params, dataset, ready[dataset]):
+                code = code_of(
+                    family, hyper, training.learning_rate, **{name: values[name] for name in MODEL}
+                )
+                trials += [
+                    Trial(
+                        dataset=dataset,
+                        checksum=ready[dataset].meta["checksum"],
+                        family=family,
+                        hyper=hyper,
+                        **values,
+                        training=training,
+                        seed=seed,
+                        code=code,
+                        varied=varied,
+                    )
+                    for seed in params.seeds
+                ]
     return list({trial.key: trial for trial in trials}.values())
 
 

@@ -15,6 +15,7 @@ import keyword
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from vaecore.options import complete
@@ -33,6 +34,11 @@ class Choice(NamedTuple):
     """All of them, defaults filled in, in canonical form."""
 
 
+@cache
+def _files(paths: tuple[str, ...]) -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(paths))
+
+
 @dataclass(frozen=True)
 class Folder(Generic[Member]):
     """The members of one kind."""
@@ -48,8 +54,7 @@ class Folder(Generic[Member]):
 
     def names(self) -> list[str]:
         """The members: the files of the folder, sorted."""
-        paths = importlib.import_module(self.package).__path__
-        return sorted(module.name for module in pkgutil.iter_modules(paths))
+        return _files(tuple(importlib.import_module(self.package).__path__))
 
     def cls(self, name: object) -> type[Member]:
         """The class of the member ``name``. Raises a ValueError that lists the members for an unknown name."""

@@ -88,13 +88,14 @@ class Option:
         return " or ".join([text, *self.words])
 
     def canonical(self, value: Any) -> Any:
-        """An allowed value in its one form: 4 and 4.0 are one number, a tuple and a list one list."""
+        """An allowed value in its one form: 4, 4.0 and a constant schedule are one number, a tuple and a list one list."""
         if isinstance(value, str):
             return value
         if isinstance(value, Mapping):
             from vaecore.schedules import SCHEDULES
 
-            return SCHEDULES.canonical(value)
+            shortest = SCHEDULES.canonical(value)
+            return shortest["value"] if shortest["schedule"] == "constant" else shortest
         if self.several:
             return [self._number(each) for each in value]
         return self._number(value)

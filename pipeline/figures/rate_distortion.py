@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pipeline.figures.style import Look, axis, blank, logarithmic, look, padded
+from pipeline.figures.style import Look, axis, blank, dashes, logarithmic, look, padded
 from pipeline.study import BASELINE, Setting, Study
 
 __all__ = ["rate_distortion"]
 
+SHORT = 12
+"""Letters of a label that can stand beside a single point."""
 LOGARITHMIC_FROM = 4
 """The distortion's axis is logarithmic where the largest is so many times the smallest: one poor family would hide the others."""
 
@@ -60,9 +62,10 @@ def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
             _outside(figure, [values[setting.name] for setting in beyond], x)
         for variant in dict.fromkeys(setting.variant for setting in finite if setting not in beyond):
             alike = [setting for setting in finite if setting.variant == variant]
-            _curve(figure, family, alike, values, look(study, family), x[1])
+            dash = dashes(study, dataset)[variant]
+            _curve(figure, family, alike, values, look(study, family), x[1], dash)
         for setting in present if not finite else ():
-            _level(figure, setting, values[setting.name], x, look(study, family))
+            _level(figure, setting, values[setting.name], x, look(study, family), present[0].variant)
     return figure
 
 
@@ -73,6 +76,7 @@ def _curve(
     values: Mapping[str, Any],
     style: Look,
     right: float,
+    dash: str,
 ) -> None:
     seeds = [
         (row["rate"], row["distortion"], setting.label, seed)
@@ -94,19 +98,24 @@ def _curve(
     )
     means = [values[setting.name][["rate", "distortion"]].mean() for setting in settings]
     points = sorted(zip(settings, means, strict=True), key=lambda point: (point[0].strength, point[0].name))
-    ends = {0, len(points) - 1} if len(points) > 1 or settings[0].variant else set()
+    if len(points) > 1:
+        ends = {0, len(points) - 1} if dash == "solid" else set()
+    else:  # a point of its own says which model it is, where that is short
+        ends = {0} if 0 < len(settings[0].variant) <= SHORT else set()
     figure.add_scatter(
         x=[float(mean["rate"]) for _, mean in points],
         y=[float(mean["distortion"]) for _, mean in points],
         mode="lines+markers+text",
-        line={"color": style.colour, "width": 2},
+        line={"color": style.colour, "width": 2, "dash": dash},
         marker={
             "color": style.colour,
             "symbol": style.symbol,
             "size": 10,
             "line": {"color": "var(--surface)", "width": 1.5},
         },
-        text=[setting.label if place in ends else "" for place, (setting, _) in enumerate(points)],
+        text=[
+            _text(setting, len(points)) if place in ends else "" for place, (setting, _) in enumerate(points)
+        ],
         textposition=["top left" if float(mean["rate"]) > 0.8 * right else "top right" for _, mean in points],
         textfont={"size": 11, "color": style.colour},
         customdata=[
@@ -120,14 +129,22 @@ def _curve(
     )
 
 
-def _level(figure: go.Figure, setting: Setting, values: Any, x: Sequence[float], style: Look) -> None:
+def _text(setting: Setting, points: int) -> str:
+    """What stands beside a point: of a line what changes along it, of a single one the whole label."""
+    return setting.label.removesuffix(setting.variant).removesuffix(", ") if points > 1 else setting.label
+
+
+def _level(
+    figure: go.Figure, setting: Setting, values: Any, x: Sequence[float], style: Look, first: str
+) -> None:
     """A setting without a finite rate: its distortion, right across."""
     family = f"{setting.family} {setting.label}".strip()
     level = float(values["distortion"].mean())
     figure.add_scatter(
         x=[float(rate) for rate in np.linspace(x[0], x[1], 25)],
         y=[level] * 25,
-        text=[f"\u2002{family}, rate ∞"] + [""] * 24,
+        # levels of one family are near each other: the first is named
+        text=[f"\u2002{setting.family}, rate ∞" * (setting.variant in ("", first))] + [""] * 24,
         textposition="top right",
         textfont={"size": 11, "color": style.colour},
         mode="lines+text",

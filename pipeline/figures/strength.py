@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 import metrics
-from pipeline.figures.style import Look, axis, blank, look, padded
+from pipeline.figures.style import Look, axis, blank, dashes, look, padded
 from pipeline.study import BASELINE, Setting, Study, strength_axis
 from pipeline.summary import estimate, estimates
 from vaecore.families import reference
@@ -42,7 +42,7 @@ def against_strength(study: Study, dataset: str, about: metrics.Description) -> 
         settings = [
             setting
             for setting in study.settings[dataset]
-            if setting.family == family and setting.name in table.index and math.isfinite(setting.strength)
+            if setting.family == family and setting.name in means and math.isfinite(setting.strength)
         ]
         if settings:
             figures[family] = _strengths(
@@ -51,6 +51,7 @@ def against_strength(study: Study, dataset: str, about: metrics.Description) -> 
                 y,
                 title if len(title) < 30 else metric.replace("_", " "),
                 look(study, family),
+                dashes(study, dataset),
             )
             for name, level in levels.items():
                 _reference(figures[family], name, level, look(study, name).colour)
@@ -58,7 +59,12 @@ def against_strength(study: Study, dataset: str, about: metrics.Description) -> 
 
 
 def _strengths(
-    settings: Sequence[Setting], scores: Any, y: Sequence[float], title: str, style: Look
+    settings: Sequence[Setting],
+    scores: Any,
+    y: Sequence[float],
+    title: str,
+    style: Look,
+    dashed: Mapping[str, str],
 ) -> go.Figure:
     settings = sorted(settings, key=lambda setting: setting.strength)
     strengths = sorted({setting.strength for setting in settings})
@@ -100,7 +106,7 @@ def _strengths(
                 "width": 4,
             },
             mode="lines+markers" if len({setting.strength for setting, _ in alike}) == len(alike) else "markers",
-            line={"color": style.colour, "width": 2},
+            line={"color": style.colour, "width": 2, "dash": dashed[variant]},
             marker={"color": style.colour, "symbol": style.symbol, "size": 9, "line": {"color": "var(--surface)", "width": 1.5}},
             customdata=[f"{setting.label}, mean of {value.n}" for setting, value in alike],
             hovertemplate=f"<b>{settings[0].family}</b> %{{customdata}}<br>%{{y:.4g}}<extra></extra>",

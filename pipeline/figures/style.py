@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pipeline.study import BASELINE, Study
 
-__all__ = ["Look", "axis", "blank", "logarithmic", "look", "padded"]
+__all__ = ["Look", "axis", "blank", "dashes", "logarithmic", "look", "padded"]
 
 COLOURS = 8
 """Custom properties --family-0 to --family-7; a ninth family starts again with another marker."""
@@ -28,6 +29,16 @@ SYMBOLS = (
 )
 
 
+DASHES = {
+    "solid": "solid",
+    "dash": "dashed",
+    "dot": "dotted",
+    "dashdot": "dash-dotted",
+    "longdash": "long-dashed",
+}
+"""Plotly's name of a line -> ours."""
+
+
 @dataclass(frozen=True)
 class Look:
     colour: str
@@ -40,6 +51,12 @@ def look(study: Study, family: str) -> Look:
         return Look("var(--muted)", "x")
     place = study.families.index(family)
     return Look(f"var(--family-{place % COLOURS})", SYMBOLS[place % len(SYMBOLS)])
+
+
+def dashes(study: Study, dataset: str) -> dict[str, str]:
+    """Variant of the model -> how its lines are dashed; a sixth is solid again."""
+    variants = dict.fromkeys(setting.variant for setting in study.settings[dataset])
+    return dict(zip(variants, cycle(DASHES), strict=False))
 
 
 def axis(title: str, **options: Any) -> dict[str, Any]:

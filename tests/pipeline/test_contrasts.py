@@ -75,7 +75,7 @@ def test_the_mean_difference_is_over_pairs_alike_in_all_else(tmp_path: Path):
     half = estimate([-2.0, -3.0, -4.0] * 3).half_width
     assert half is not None
     assert sentence == (
-        f"initialization kaiming in the place of tensorflow: negative ELBO −3 ± {half:.2g} nats, the mean over 9 pairs of trials that "
+        f"initialization kaiming in the place of tensorflow: negative ELBO −3.00 ± {half:.2f} nats, the mean over 9 pairs of trials that "
         "are alike in all else; lower in 9 of them"
     )
 

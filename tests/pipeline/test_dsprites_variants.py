@@ -20,7 +20,9 @@ from pipeline.preprocess import prepare
 from pipeline.store import Store
 from pipeline.trial import images_of
 from tests.pipeline.whole import whole
-from vaecore import families
+from tests.vaecore.small import make
+from vaecore.batch import Sampler
+from vaecore.families import reference
 from vaecore.training import Settings, Training, train
 
 NUISANCE = {"color_dsprites": "colour", "noisy_dsprites": "noise", "scream_dsprites": "background"}
@@ -65,18 +67,14 @@ def test_scaled_down_sprites_are_dressed_at_their_size(name: str, tmp_path: Path
 def test_training_sees_an_image_in_many_dresses_and_evaluation_in_one(name: str, tmp_path: Path):
     _, data = ready(name, tmp_path, image_size=16)
     images = images_of(data)
-    build: dict[str, Any] = {
-        "image_shape": data.shape, "latents": 2, "network": {"name": "mlp", "hidden": [8]}, "likelihood": "bernoulli",
-        "dataset_size": len(data), "hyper": {}, "seed": 0,
-    }  # fmt: skip
     settings = Settings(steps=4, batch_size=32, learning_rate=0.001, record_every=2, precision="float32")
 
-    def training(**options: Any) -> Training:
-        return Training(families.build("vae", **build), images, settings, {}, seed=0, **options)
+    def training(rows: torch.Tensor | None = None) -> Training:
+        family = make(reference(), shape=data.shape, dataset_size=len(data))
+        return Training(family, Sampler(images, rows=rows), settings, {}, seed=0)
 
-    one = training(index=torch.tensor([100]))
-    x, _ = one.draw()
-    assert len(torch.unique(x.flatten(1), dim=0)) == 32, "one sprite, drawn 32 times"
+    batch, _ = training(torch.tensor([100])).draw()
+    assert len(torch.unique(batch.x.flatten(1), dim=0)) == 32, "one sprite, drawn 32 times"
 
     # resumed from its middle it ends with the same bits: dresses are part of the run's random numbers
     straight, first, second = training(), training(), training()
@@ -88,7 +86,9 @@ def test_training_sees_an_image_in_many_dresses_and_evaluation_in_one(name: str,
         assert torch.equal(weight, other)
 
     seen = [
-        np.concatenate([batch.images for batch in encode(straight.family, images, batch_size=size, seed=0)])  # type: ignore[misc]
+        np.concatenate(
+            [part.images for part in encode(straight.family, Sampler(images), batch_size=size, seed=0)]
+        )  # type: ignore[misc]
         for size in (7, 100)
     ]
     np.testing.assert_array_equal(*seen)

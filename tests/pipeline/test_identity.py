@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import hashlib
 import importlib
 import json
 import shutil
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 
 from pipeline import provenance
-from pipeline.identity import MODEL, UNWRITTEN, identity, key_of
+from pipeline.identity import MODEL, UNWRITTEN, UNWRITTEN_CODE, identity, key_of
 from pipeline.params import Model, Params
 from pipeline.ready import Ready
 from pipeline.store import Store
@@ -32,6 +33,7 @@ from vaecore.families import FAMILIES, family_class, names, reference
 from vaecore.members import Folder
 from vaecore.posteriors import POSTERIORS
 from vaecore.priors import PRIORS
+from vaecore.revision import REVISION
 from vaecore.schedules import SCHEDULES
 from vaecore.training import Settings
 
@@ -204,6 +206,13 @@ SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a learning rate's schedule": (
         {"training": {**STUDY["training"], "learning_rate": LINEAR}},
         {"training": {**STUDY["training"], "learning_rate": {"delay": 0.0, **LINEAR, "from": 0.0}}},
+    ),
+    "a constant schedule": (
+        {"families": {"beta_vae": {"beta": 4}}, "training": {**STUDY["training"], "learning_rate": 1}},
+        {
+            "families": {"beta_vae": {"beta": {"schedule": "constant", "value": 4}}},
+            "training": {**STUDY["training"], "learning_rate": {"schedule": "constant", "value": 1.0}},
+        },
     ),
     "betas": (
         {"training": {**STUDY["training"], "betas": [0, 0.5]}},
@@ -405,6 +414,33 @@ def test_a_new_setting_of_the_model_changes_no_identity(monkeypatch: pytest.Monk
     monkeypatch.setitem(UNWRITTEN, "posterior", "diagonal_gaussian")
     assert key_of(wider) == before
     assert dataclasses.replace(wider, posterior="dirac").key != before
+
+
+def test_a_member_that_a_new_setting_names_changes_no_key_while_its_file_is_as_it_was(
+    rewrite: Rewrite, monkeypatch: pytest.MonkeyPatch, ready: Ready, wide: list[Trial]
+):
+    """As if posteriors had just become members: their files are left out, until one changes."""
+    before = [
+        key_of(dataclasses.replace(trial, code=code))
+        for trial, code in zip(wide, without_posteriors(wide), strict=True)
+    ]
+    files = [f"{POSTERIORS.package}.{name}" for name in POSTERIORS.names()]
+    for module in files:
+        monkeypatch.setitem(UNWRITTEN_CODE, module, provenance.code_digest(module))
+    assert keys(ready, **WIDE) == before
+    rewrite(files[0], lambda text: text + "\nCHANGED = True\n")
+    changed = [now != key for now, key in zip(keys(ready, **WIDE), before, strict=True)]
+    assert changed == [files[0] in uses(trial) for trial in wide]
+
+
+def without_posteriors(trials: list[Trial]) -> list[str]:
+    """The code of each trial, had the posterior no file of its own."""
+    found = []
+    for trial in trials:
+        modules = sorted(module for module in uses(trial) if not module.startswith(POSTERIORS.package))
+        text = f"{REVISION} {provenance.code_digest(*modules)}"
+        found.append(hashlib.sha256(text.encode()).hexdigest())
+    return found
 
 
 PROGRAM = """

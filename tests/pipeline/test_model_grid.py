@@ -18,9 +18,9 @@ from pipeline.errors import UserError
 from pipeline.figures.rate_distortion import rate_distortion
 from pipeline.findings import best_values, trends
 from pipeline.params import Model, load
+from pipeline.ready import Ready
 from pipeline.report import scores_csv
 from pipeline.scoring import seed_of
-from pipeline.ready import Ready
 from pipeline.store import Store
 from pipeline.study import BASELINE, group, read
 from pipeline.summary import estimates, summarise

@@ -149,7 +149,8 @@ def test_a_pack_whose_worker_is_killed_goes_on_in_smaller_packs(clone: Clone):
     clone.params["families"] = {"fragile": {}}
     clone.params["seeds"] = [0, 1, 2, 3]
     clone.params["training"]["steps"] = 500
-    clone.params["scheduling"] |= {"retries": 1, "checkpoint_seconds": 0.01, "pack": 4, "cpu": os.cpu_count()}
+    clone.params["scheduling"] |= {"retries": 1, "checkpoint_seconds": 0.01, "pack": 4}
+    clone.environment["RAY_OVERRIDE_RESOURCES"] = '{"CPU": 1}'  # one worker, and so one pack
     output = clone.repro("tune")
     # The worker dies when the third begins, after the first rows of two; the fourth waits, and has not failed.
     assert output.count("trying again: digits fragile seed=") == 3
