@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from metrics import posterior
 from metrics.rate.information_bounds import information_bounds
 from metrics.rate.kl_decomposition import kl_decomposition
-from metrics.rate.rate import rate
 
 # The eight images of three binary values, one latent. Sums over a grid are the integrals.
 IMAGES = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(8, 3)
@@ -29,7 +29,7 @@ def encoded(scale: float, sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def per_image(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    return np.array([rate(m[None], s[None])["rate"] for m, s in zip(mean, std, strict=True)])
+    return posterior.rates(mean, std).sum(axis=1)
 
 
 @pytest.mark.parametrize(("scale", "sigma"), [(0.2, 0.9), (1.2, 0.5), (1.7, 0.12), (2.0, 0.03)])
