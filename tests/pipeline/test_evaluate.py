@@ -136,9 +136,6 @@ def kind(name: str) -> tuple[object, ...]:
     return cls.posterior, cls.prior, cls.conditioned, cls.has_prior, cls.has_density, cls.has_moments
 
 
-pytestmark = pytest.mark.timeout(600)
-"""Ray's workers give way to any other load: what takes half a minute took more than five beside some."""
-
 KINDS = sorted({kind(name): name for name in [*names(), reference()]}.values())
 """A family of each kind."""
 
