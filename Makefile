@@ -47,7 +47,7 @@ lint: $(VENV)/lint
 
 docs: $(VENV)/run
 	python -m metrics.pages docs/metrics
-	python -m pipeline.data_pages docs/datasets
+	python -m pipeline.reporting.dataset_pages docs/datasets
 
 bench: $(VENV)/bench
 	python -m benchmarks.training

@@ -36,10 +36,10 @@ BLOCK = 4096
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
-from pipeline.download import checksum
+from pipeline.data.files.download import checksum
 from pipeline.preprocess import prepare
-from pipeline.store import Store
-import pipeline.datasets.{name} as module
+from pipeline.store.layout import Store
+import pipeline.data.datasets.{name} as module
 
 store = Store(Path("."))
 (raw,) = (path for path in store.raw("{name}").iterdir() if not path.name.startswith("."))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline import sprites
+from pipeline.data.shared import sprites
 from vaecore.images import Images
 
 __all__ = ["TOTAL", "draw", "floats", "packed", "write"]

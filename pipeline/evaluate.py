@@ -1,7 +1,7 @@
 """DVC stage ``evaluate``: score every trained model, each (trial, metric) once.
 
-What is missing is decided per trial and per metric, by ``pipeline.scores``: a metric that is added is computed for all
-trials, and nothing else is. Ray computes as many at a time as fit (``pipeline.score_tasks``), and each score is written as it is there:
+What is missing is decided per trial and per metric, by ``pipeline.scoring.score_cache``: a metric that is added is computed for all
+trials, and nothing else is. Ray computes as many at a time as fit (``pipeline.scoring.scheduler``), and each score is written as it is there:
 what an interruption costs is what was under way. What failed is said when the others are done, and then the stage fails: running it
 again tries just that again.
 """
@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.applicability import left_out
-from pipeline.cluster import connect
+from pipeline.cluster.connection import connect
 from pipeline.errors import UserError, user_errors
-from pipeline.params import Params, check_training, load
-from pipeline.ready import Ready
-from pipeline.score_tasks import results
-from pipeline.scores import Work, asked, keep, kept, log_scores, plan, table
-from pipeline.store import Store
-from pipeline.tracking import Tracker
-from pipeline.trial import expand
+from pipeline.scoring.scheduler import results
+from pipeline.scoring.score_cache import Work, asked, keep, kept, plan, table
+from pipeline.store.layout import Store
+from pipeline.store.ready import Ready
+from pipeline.study.applicability import left_out
+from pipeline.study.expansion import expand
+from pipeline.study.params import Params, check_training, load
+from pipeline.tracking.tracker import Tracker, log_scores
 
 __all__ = ["evaluate_trials", "main"]
 

@@ -11,26 +11,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import UserError, user_errors
-from pipeline.folders import member
-from pipeline.params import Params, load
-from pipeline.store import Store
+from pipeline.errors import user_errors
+from pipeline.store.layout import Store
+from pipeline.study.folders import member
+from pipeline.study.params import load
 
-__all__ = ["main", "of_the_study"]
-
-
-def of_the_study(params: Params, name: str) -> None:
-    """Check that ``name`` is a data set of the study.
-
-    Raises:
-        UserError: there is no such data set, or the study does not use it.
-    """
-    if name not in params.datasets:
-        member("pipeline.datasets", name, key="datasets")
-        raise UserError(
-            f"params.yaml: datasets: this study does not use {name!r}. It has: {', '.join(params.datasets)}. "
-            f"Add a line `{name}: {{}}` there."
-        )
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,10 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("dataset", help="its name in params.yaml")
     name = parser.parse_args(arguments).dataset
     params = load()
-    of_the_study(params, name)
+    params.require(name)
     folder = Store(Path.cwd()).raw(name)
     before = _state(folder)
-    member("pipeline.datasets", name, key="datasets").fetch(params.dataset_options(name), folder)
+    member("pipeline.data.datasets", name, key="datasets").fetch(params.dataset_options(name), folder)
     files = _state(folder)
     size = sum(size for size, _ in files.values())
     print(

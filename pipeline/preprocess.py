@@ -18,13 +18,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.dataset import CommonOptions, Prepared
+from pipeline.data.arrays.dataset import CommonOptions, Prepared
+from pipeline.data.arrays.holdout import combined, parts
 from pipeline.errors import UserError, user_errors
-from pipeline.fetch import of_the_study
-from pipeline.folders import member
-from pipeline.holdout import combined, parts
-from pipeline.params import load
-from pipeline.store import Store
+from pipeline.store.layout import Store
+from pipeline.study.folders import member
+from pipeline.study.params import load
 
 __all__ = ["main", "prepare"]
 
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("dataset", help="its name in params.yaml")
     name = parser.parse_args(arguments).dataset
     params, store = load(), Store(Path.cwd())
-    of_the_study(params, name)
+    params.require(name)
     started = time.monotonic()
     meta = prepare(name, params.dataset_options(name), store)
     counts = meta["parts"]
@@ -58,7 +57,7 @@ def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
     Raises:
         UserError: what was fetched is not what it should be, there is no room, or a part would be empty. Nothing is kept then.
     """
-    module = member("pipeline.datasets", name, key=f"datasets.{name}")
+    module = member("pipeline.data.datasets", name, key=f"datasets.{name}")
     prepared: Prepared = module.prepare(options, store.raw(name))
     split = split_of(prepared, options, f"params.yaml: datasets.{name}")
     folder = store.ready(name)
@@ -90,7 +89,7 @@ def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
 
 
 def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarray | None:
-    """uint8 [N], the part of each image (``pipeline.holdout``); None where all are trained on.
+    """uint8 [N], the part of each image (``pipeline.data.arrays.holdout``); None where all are trained on.
 
     Raises:
         UserError: the options contradict each other or the data set.

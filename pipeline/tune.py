@@ -1,6 +1,6 @@
 """DVC stage ``tune``: train every trial of the study that is not finished, as many at a time as the machines allow.
 
-Ray Tune schedules packs of trials (``pipeline.packs``); what is skipped is decided here, per trial, by the run folders. So
+Ray Tune schedules packs of trials (``pipeline.training.assignment``); what is skipped is decided here, per trial, by the run folders. So
 adding a seed, a β or a family trains just that, and an interrupted study goes on where it stopped. A failed trial is
 retried from its last checkpoint, then left for the next ``dvc repro``; the others go on.
 """
@@ -8,86 +8,23 @@ retried from its last checkpoint, then left for the next ``dvc repro``; the othe
 from __future__ import annotations
 
 import json
-import logging
 import math
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.cluster import connect
 from pipeline.errors import UserError, user_errors
-from pipeline.packs import packs
-from pipeline.params import Params, check_training, load
-from pipeline.ready import Ready
-from pipeline.scores import asked, kept, log_scores
-from pipeline.store import Store
-from pipeline.tracking import Tracker
-from pipeline.trial import Trial, build, expand
+from pipeline.scoring.score_cache import asked, kept
+from pipeline.store.layout import Store
+from pipeline.store.ready import Ready
+from pipeline.study.expansion import expand
+from pipeline.study.model import build
+from pipeline.study.params import Params, check_training, load
+from pipeline.study.trial import Trial
+from pipeline.tracking.tracker import Tracker, log_scores
+from pipeline.training.tuner import train_trials
 
-__all__ = ["main", "read_data", "train_trials"]
-
-
-def train_trials(
-    trials: Sequence[Trial], cost: Callable[[Trial], float], params: Params, store: Store, tracker: Tracker
-) -> None:
-    """Train ``trials``; how each ended is in its run folder, whatever happened here."""
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # with verbose=0, this one is silent
-    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
-    scheduling = params.scheduling
-    failures = {trial.key: store.failure(trial.dataset, trial.key) or {} for trial in trials}
-    # Retries are per trial, and of this run: where its count of failed attempts arrives here, a trial is left alone.
-    last_attempt = {
-        key: failure.get("attempts", 0) + scheduling.retries + 1 for key, failure in failures.items()
-    }
-    with connect(scheduling) as slots, tempfile.TemporaryDirectory(prefix="betabench-tune-") as scratch:
-        from ray import tune
-
-        from pipeline.study_callback import StudyCallback
-        from pipeline.worker import trainable
-
-        # What went wrong with a trial is said once, by us.
-        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-        packed = packs(
-            trials,
-            lambda trial: trial.training.steps * cost(trial),
-            scheduling,
-            slots=slots,
-            failures=failures,
-        )
-        longest = max(map(len, packed))
-        if longest > 1:
-            print(f"tune: {len(packed)} packs of up to {longest} trials", flush=True)
-        function = partial(
-            trainable,
-            root=str(store.root),
-            scheduling=scheduling.model_dump(),
-            last_attempt=last_attempt,
-        )
-        callback = StudyCallback(trials, cost, store, tracker, last_attempt)
-        tuner = tune.Tuner(
-            tune.with_resources(function, {"cpu": scheduling.cpu, "gpu": scheduling.gpu}),
-            param_space={"trials": tune.grid_search([[trial.config() for trial in pack] for pack in packed])},
-            tune_config=tune.TuneConfig(
-                reuse_actors=True, trial_dirname_creator=lambda trial: trial.trial_id
-            ),
-            run_config=tune.RunConfig(
-                name="study",
-                # Nothing of lasting worth: finished trials and checkpoints are in the run folders.
-                storage_path=scratch,
-                # As often as it takes until every trial of a pack has had its retries: each attempt costs one of some trial's.
-                failure_config=tune.FailureConfig(max_failures=longest * (scheduling.retries + 1) - 1),
-                callbacks=[callback],
-                verbose=0,
-            ),
-        )
-        try:
-            tuner.fit()
-        finally:
-            callback.close()
+__all__ = ["main", "read_data"]
 
 
 def read_data(params: Params, store: Store) -> dict[str, Ready]:

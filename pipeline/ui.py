@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline import tracking_address
 from pipeline.errors import UserError, user_errors
-from pipeline.params import load
+from pipeline.study.params import load
+from pipeline.tracking import address
 
 __all__ = ["main"]
 
@@ -16,11 +16,11 @@ PORT = "5000"
 
 
 def main() -> None:
-    uri = tracking_address.resolve(load().tracking.uri, Path.cwd())
+    uri = address.resolve(load().tracking.uri, Path.cwd())
     if uri.startswith(("http://", "https://")):
         print(f"The study's runs are on a server that has its own user interface: {uri}")
         return
-    path = tracking_address.sqlite_path(uri, Path.cwd())
+    path = address.sqlite_path(uri, Path.cwd())
     if path is not None and not path.exists():
         raise UserError(
             f"params.yaml: tracking.uri: there is no store at {path} yet. `dvc repro` (or `make run`) makes it."

@@ -1,4 +1,4 @@
-"""benchmarks -> pipeline -> {vaecore, metrics}: who may import whom, walked over every file."""
+"""benchmarks -> pipeline -> {vaecore, metrics}, and the rooms of pipeline: who may import whom, walked over every file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ ALLOWED = {
     "metrics": {"metrics", "numpy", "scipy", "sklearn"},
     "benchmarks": {"benchmarks", "vaecore", "pipeline", "torch", "numpy"},
 }
+LADDER = ("errors", "store", "study", "cluster", "data", "training", "scoring", "tracking", "reporting")
+"""Rooms of pipeline, from the bottom: a file imports from its own room and those before it. The stages come after all."""
 ONLY_IN = {
-    "mlflow": {"pipeline/tracking.py"},
+    "mlflow": {path.relative_to(ROOT).as_posix() for path in (ROOT / "pipeline" / "tracking").glob("*.py")},
     "pythae": {"benchmarks/contestants/pythae.py"},
     "disentanglement_lib": {"benchmarks/disentanglement_lib.py"},
     "benchmarks": {path.relative_to(ROOT).as_posix() for path in (ROOT / "benchmarks").rglob("*.py")},
@@ -56,6 +58,35 @@ def test_a_file_imports_only_what_its_layer_may(path: Path):
     for package, files in ONLY_IN.items():
         if name not in files:
             assert package not in imported(path)
+
+
+def room(module: str) -> str:
+    """Of "pipeline.study.params" study, of "pipeline.tune" tune, of "pipeline" nothing."""
+    return [*module.split("."), ""][1]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "pipeline").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_no_room_imports_from_one_above_it(path: Path):
+    floors = {name: floor for floor, name in enumerate(LADDER)}
+    top = len(LADDER)
+    own = floors.get(room(path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")), top)
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+            modules |= {f"pipeline.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    ours = {module for module in modules if module.startswith("pipeline.")}
+    assert {module for module in ours if floors.get(room(module), top) > own} == set()
+
+
+def test_every_room_has_its_floor():
+    rooms = {path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py")}
+    assert rooms == set(LADDER) - {"errors"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import sprites
-from pipeline.datasets import dsprites
+from pipeline.data.datasets import dsprites
 
 
 def test_images_are_evenly_spaced_rows_of_the_data_set(images: Path):

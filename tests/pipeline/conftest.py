@@ -15,11 +15,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import metrics
-from pipeline.params import Params
-from pipeline.ready import Ready
-from pipeline.store import Store, atomic, write_json
-from pipeline.study import strength
-from pipeline.trial import Trial, expand
+from pipeline.store.files import atomic, write_json
+from pipeline.store.layout import Store
+from pipeline.store.ready import Ready
+from pipeline.study.expansion import expand
+from pipeline.study.params import Params
+from pipeline.study.settings import strength
+from pipeline.study.trial import Trial
 from tests.vaecore.small import CLASSES, FACTOR_SIZES
 from vaecore.batch import Sampler
 from vaecore.families import family_class

@@ -9,10 +9,11 @@ import numpy as np
 import yaml
 from sklearn.datasets import load_digits
 
-from pipeline.pack import train
-from pipeline.params import Params, load
-from pipeline.store import Store
-from pipeline.trial import Trial, expand
+from pipeline.store.layout import Store
+from pipeline.study.expansion import expand
+from pipeline.study.params import Params, load
+from pipeline.study.trial import Trial
+from pipeline.training.pack import train
 
 __all__ = ["FEW", "configure", "prepare", "train_all", "trials_of"]
 

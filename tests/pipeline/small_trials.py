@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.hyper_grid import hyper_points
-from pipeline.trial import Trial
+from pipeline.study.hyper_grid import hyper_points
+from pipeline.study.trial import Trial
 from tests.vaecore.small import SMALL, example
 from vaecore.training import Settings
 

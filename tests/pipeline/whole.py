@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.dataset import Prepared
+from pipeline.data.arrays.dataset import Prepared
 
 __all__ = ["serving", "whole"]
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from pipeline.provenance import code_digest
+from pipeline.study.provenance import code_digest
 from tests.vaecore import small
 from vaecore.corruptions import CORRUPTIONS
 from vaecore.families import FAMILIES

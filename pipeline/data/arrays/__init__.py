@@ -1,0 +1,1 @@
+"""From pixels to a prepared data set: what all data sets share."""

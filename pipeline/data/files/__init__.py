@@ -1,0 +1,1 @@
+"""Bringing files and reading them: downloads, archives, array and image formats."""

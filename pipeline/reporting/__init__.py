@@ -1,0 +1,1 @@
+"""From the outcome of a study to statistics, findings, figures and pages."""

@@ -1,0 +1,1 @@
+"""What a study is: params.yaml, grids, trials and their keys, what a metric gets."""
