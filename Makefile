@@ -19,7 +19,7 @@ help:
 	@echo "make ui     MLflow's user interface on this machine, http://localhost:5000"
 	@echo "make test   the whole test suite"
 	@echo "make lint   formatting, lint, types"
-	@echo "make docs   the pages of docs/metrics/ and docs/datasets/, from what the modules say and the metrics answer"
+	@echo "make docs   the pages of docs/metrics/, docs/datasets/ and docs/models/, generated from the modules"
 	@echo "make bench  training speed beside pythae and a plain PyTorch loop, into benchmarks/results/ (18 minutes on two cores)"
 	@echo "make bench-gpu  all that a GPU is wanted for, at most 8 minutes at a time, with the python that has its PyTorch; again to go on"
 	@echo "make gpu-wheels  pythae and what it needs, for a GPU without an index (GPU_PYTHON=3.12), into benchmarks/wheels/"
@@ -29,16 +29,13 @@ help:
 	@echo "make clean  remove what was generated: data, runs, scores, reports, MLflow store, .venv"
 
 run: $(VENV)/run
-	dvc repro
-	@echo
-	@echo "report:    $(CURDIR)/reports/index.html"
-	@echo "MLflow UI: make ui, then http://localhost:5000"
+	betabench run
 
 test: $(VENV)/test
-	python -m pytest -n auto --dist worksteal
+	python -m pytest -n auto --dist worksteal --durations 10
 
 ui: $(VENV)/run
-	python -m pipeline.ui
+	betabench ui
 
 lint: $(VENV)/lint
 	ruff format --check .
@@ -48,6 +45,7 @@ lint: $(VENV)/lint
 docs: $(VENV)/run
 	python -m metrics.pages docs/metrics
 	python -m pipeline.reporting.dataset_pages docs/datasets
+	python -m pipeline.reporting.member_pages docs/models
 
 bench: $(VENV)/bench
 	python -m benchmarks.training

@@ -1,4 +1,5 @@
-"""Side-by-side measurements against peers, each one command; README.md says how to run and read them.
+"""Side-by-side measurements against peers, each of them one command; README.md says how to run and read them.
 
-They need torch and numpy, and pythae where it is installed. Of the project they know ``vaecore``, and the module that draws dSprites.
+They need torch and numpy, and pythae if it is installed. Of the project they use ``vaecore``, the module that
+draws dSprites, and a few functions of ``pipeline`` that need nothing but Python.
 """

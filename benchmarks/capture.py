@@ -1,19 +1,21 @@
-"""Is a captured step the step: ``python -m benchmarks.capture``. Small trainings of every family, on a GPU or, without what needs one, a CPU.
+"""Checks of captured, packed and resumed trainings: ``python -m benchmarks.capture``.
 
-    replayed    the captured run records what the run without capture records: the same kernels, so the same numbers within 1e-5, which
-                is what sums in another order change (on a GPU only)
-    packed      trainings side by side record what each of them records alone, bit for bit
-    resumed     a run that goes on from a saved state is the run: its rows and its weights, bit for bit
+Small trainings of every family, on a GPU, or on a CPU without the check that needs a GPU:
 
-A check answers with what is wrong, in a line, or with nothing. tests/vaecore/test_capture.py makes the same checks, and those that show on
-a CPU why a step can be captured. It takes no pytest to run these here.
+    replayed    a captured run records the same numbers as a run without capture, within 1e-5: the kernels
+                are the same, but sums may be in another order (on a GPU only)
+    packed      trainings side by side record the same numbers as each of them alone, bit for bit
+    resumed     a run that is resumed from a saved state has the same rows and weights as one without
+                interruption, bit for bit
+
+A check returns a line that says what is wrong, or an empty string. tests/vaecore/test_capture.py makes the
+same checks with pytest, and further checks of captured steps on a CPU. This command does not need pytest.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,21 +25,20 @@ from typing import Any
 
 import torch
 
-from benchmarks import machine
+from benchmarks import command, machine
 from benchmarks.small_trainings import EVERY, begin, sampler
 from benchmarks.table import table
-from benchmarks.worker import reason
-from vaecore.packing import advance
+from vaecore.lockstep import advance
 from vaecore.training import Row, Training, train
 
-__all__ = ["main", "packed", "replayed", "resumed"]
+__all__ = ["main", "packed", "parse", "replayed", "resumed"]
 
 ROUNDING = 1e-5
 SEEDS = (0, 1)
 
 
 def replayed(name: str, device: str = "cuda") -> str:
-    """The captured run against the run without capture."""
+    """A captured run against a run without capture."""
     captured, plain = begin(name, device=device), begin(name, device=device)
     assert plain._replayed is not None, "there is no capture on a CPU"
     plain._replayed.warm_up = plain.settings.steps
@@ -45,7 +46,7 @@ def replayed(name: str, device: str = "cuda") -> str:
 
 
 def packed(names: Sequence[str], device: str = "cuda") -> str:
-    """Two seeds of each of ``names``, all side by side on one copy of the data, against each alone."""
+    """Two seeds of each of ``names``, side by side on one copy of the data, against each training alone."""
     which = [(name, seed) for name in names for seed in SEEDS]
     data = sampler().to(device)
     trainings = [begin(name, device=device, seed=seed, data=data) for name, seed in which]
@@ -63,7 +64,7 @@ def packed(names: Sequence[str], device: str = "cuda") -> str:
 
 
 def resumed(name: str, device: str = "cuda") -> str:
-    """A run that stopped at its first row and went on from the state in a file, against the run."""
+    """A run that is stopped at its first row and resumed from a file, against a run without interruption."""
     whole, half, other = (begin(name, device=device) for _ in range(3))
     rows = list(train(whole))
     first = next(train(half))
@@ -72,7 +73,7 @@ def resumed(name: str, device: str = "cuda") -> str:
         return wrong
     states = [each.family.state_dict() for each in (other, whole)]
     moved = [key for key, value in states[0].items() if not torch.equal(value, states[1][key])]
-    return f"after it, {moved[0]} differs" if moved else ""
+    return f"{moved[0]} differs at the end" if moved else ""
 
 
 def _through_a_file(training: Training) -> dict[str, Any]:
@@ -83,20 +84,20 @@ def _through_a_file(training: Training) -> dict[str, Any]:
 
 
 def _difference(rows: Sequence[Row], expected: Sequence[Row], tolerance: float = 0.0) -> str:
-    """The first number that differs by more than the relative ``tolerance``."""
+    """The first number that differs by more than the relative ``tolerance``, in a line; else empty."""
     if [step for step, _ in rows] != [step for step, _ in expected]:
-        return f"{len(rows)} rows in place of {len(expected)}"
+        return f"{len(rows)} rows instead of {len(expected)}"
     for (step, row), (_, other) in zip(rows, expected, strict=True):
         if row.keys() != other.keys():
             return f"step {step}: other terms, {sorted(row.keys() ^ other.keys())}"
         for term, value in row.items():
             if not math.isclose(value, other[term], rel_tol=tolerance, abs_tol=tolerance * 1e-7):
-                return f"step {step}: {term} is {value!r} in place of {other[term]!r}"
+                return f"step {step}: {term} is {value!r} instead of {other[term]!r}"
     return ""
 
 
 def checks(names: Sequence[str], device: str) -> Iterator[tuple[str, str, Callable[[], str]]]:
-    """(check, of what, the check)"""
+    """(name of the check, name of the family, the check)"""
     if device == "cuda":
         yield from (("replayed", name, partial(replayed, name, device)) for name in names)
     yield "packed", "all", partial(packed, names, device)
@@ -104,13 +105,9 @@ def checks(names: Sequence[str], device: str) -> Iterator[tuple[str, str, Callab
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.capture", description=__doc__.split("\n")[0])
+    parser = command.parser("capture", __doc__, "device", "out")
     parser.add_argument("--families", nargs="+", choices=EVERY, default=EVERY, metavar="FAMILY")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
-    settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return settings
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
@@ -123,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         try:
             wrong = run()
         except Exception as error:  # a row of the table; the other checks go on
-            wrong = reason(error)
+            wrong = command.reason(error)
         found.append(
             {"check": check, "of": name, "failed": wrong or None, "seconds": time.perf_counter() - start}
         )
@@ -134,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     path = machine.result_path("capture", described, ".json", settings.out)
     options = {"families": settings.families, "device": settings.device}
     content = {"benchmark": "capture", "machine": described, "settings": options, "failed": failed}
-    path.write_text(json.dumps(content | {"checks": found}, indent=1, ensure_ascii=False) + "\n")
+    command.write(path, content | {"checks": found})
     print(f"written: {path}")
     return path
 

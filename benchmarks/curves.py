@@ -1,10 +1,12 @@
-"""Learning curves of one model by two paths that see the same batches and the same noise.
+"""Learning curves of one model on two paths that see the same batches and the same noise.
 
-    fast        ``vaecore.training``, as a study trains
-    reference   ``benchmarks.reference``: plain modules in float32, plain autograd, torch.optim.Adam, a second backward pass for a critic
+    fast        ``vaecore.training``, as in a study
+    reference   ``benchmarks.reference``: plain modules in float32, plain autograd, torch.optim.Adam, and a
+                second backward pass for a critic
 
-Both start at the same weights (the family's, of the seed), and the reference draws from the generator of a twin of the fast training that
-is never advanced. What is left between the curves is rounding, and what training makes of it.
+Both paths start at the same weights: those of the family at the seed. The reference draws batches and noise
+from a twin of the fast training, which takes no steps itself. So the curves differ only by rounding, which
+training amplifies.
 """
 
 from __future__ import annotations
@@ -17,28 +19,30 @@ import torch
 from benchmarks import study_model
 from benchmarks.reference import Loop, Model, plain_state
 from vaecore.batch import Sampler
-from vaecore.families import Family
 from vaecore.images import Images
 from vaecore.precision import Precision
-from vaecore.training import Settings, Training, train
+from vaecore.training import Training, train
 
 __all__ = ["PATHS", "Course", "Curves", "curves"]
 
 PATHS = ("fast", "reference")
 
 Curves = dict[str, list[float]]
-"""Term -> its mean over the images of every interval; "step" -> the interval's last update. "loss" includes a critic's."""
+"""Term -> its mean over the images of each interval; "step" -> the last step of each interval.
+
+"loss" includes the loss of a critic.
+"""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How long and on what."""
+    """The settings of a run."""
 
     steps: int
     every: int
     """Steps per recorded interval."""
     precision: Precision
-    """Of the fast path."""
+    """The precision of the fast path."""
     device: str = "cpu"
     network: str = "conv"
     batch_size: int = study_model.BATCH_SIZE
@@ -51,20 +55,18 @@ def curves(path: str, family: str, images: Images, seed: int, course: Course) ->
 
 
 def _training(family: str, images: Images, seed: int, course: Course) -> Training:
-    settings = Settings(
+    return study_model.training(
+        family,
+        Sampler(images),
+        seed,
+        network=course.network,
+        device=course.device,
         steps=course.steps,
         batch_size=course.batch_size,
         learning_rate=course.learning_rate,
         precision=course.precision,
         record_every=course.every,
     )
-    model = _family(family, images, seed, course)
-    hyper = study_model.FAMILIES[family]
-    return Training(model, Sampler(images), settings, hyper, seed=seed, device=course.device)
-
-
-def _family(family: str, images: Images, seed: int, course: Course) -> Family:
-    return study_model.build(family, len(images), seed, image_shape=images.shape, network=course.network)
 
 
 def _fast(family: str, images: Images, seed: int, course: Course) -> Curves:
@@ -77,7 +79,7 @@ def _fast(family: str, images: Images, seed: int, course: Course) -> Curves:
 def _reference(family: str, images: Images, seed: int, course: Course) -> Curves:
     twin = _training(family, images, seed, course)
     model = Model(family, course.network, images.shape, study_model.LATENTS)
-    model.load_state_dict(plain_state(_family(family, images, seed, course).state_dict()))
+    model.load_state_dict(plain_state(twin.family.state_dict()))
     loop = Loop(family, model.to(course.device), len(images), course.learning_rate)
     recorded: Curves = {}
     sums: dict[str, torch.Tensor] = {}

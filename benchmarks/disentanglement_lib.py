@@ -1,16 +1,21 @@
-"""disentanglement_lib 1.5 (F. Locatello et al., 2019, arXiv:1811.12359): its own ``compute_*`` functions, on our codes.
+"""disentanglement_lib 1.5 (F. Locatello et al., 2019, arXiv:1811.12359): its ``compute_*`` functions on our
+codes.
 
-They want a data set to draw from and a function from observations to codes. Both are as cheap here as they can be:
+They need a data set to draw from and a function from observations to codes. Both are as cheap as possible
+here:
 
-    Rows    observations are row numbers of a table, given out in order in a single batch, the training rows first. For all metrics of a
-            sample, so that they see exactly the rows that ours see.
-    Grid    observations are numbers of combinations of factors, drawn uniformly. For the β-VAE and FactorVAE scores, which draw
-            2.9 million fresh images: none is rendered or encoded, its code is read from a table in memory.
+    Rows    an observation is a row number of a table. A single batch contains all rows in order, the training
+            rows first. It is for all metrics of a sample, so that they see exactly the same rows as ours.
+    Grid    an observation is the number of a combination of factors, drawn uniformly. It is for the β-VAE and
+            FactorVAE scores, which draw 2.9 million new images: no image is rendered or encoded, its code is
+            read from a table in memory.
 
-Settings are those of the library's ``unsupervised_study_v1``. It has none for IRS, which gets those of the library's sample: factors are cut
-into 20 bins, as codes are for MIG. Ours cuts them likewise here (``factor_bins``).
+Settings are those of the library's ``unsupervised_study_v1``. It has none for IRS, which has those of the
+library's sample: factors are cut into 20 bins, as codes are for MIG. Ours does the same here
+(``factor_bins``).
 
-TensorFlow is wanted by ``gin.tf`` alone, and ``gin`` serves as well; so pip installs the library without its dependencies (peers.txt).
+Only ``gin.tf`` needs TensorFlow, and ``gin`` can replace it. So pip installs the library without its
+dependencies (peers.txt).
 """
 
 from __future__ import annotations
@@ -44,20 +49,20 @@ from benchmarks.synthetic_codes import Table  # noqa: E402
 __all__ = ["INTERVENTIONAL", "Grid", "Rows", "score"]
 
 INTERVENTIONAL = ("beta_vae_score", "factor_vae_score")
-"""Metrics that draw fresh images with a factor held fixed; they need to know every code."""
+"""Metrics that draw new images with a fixed factor; they need the code of every image."""
 
 
 class Rows:
-    """A data set that gives out its rows once, in order."""
+    """A data set that returns its rows once, in order."""
 
     def __init__(self, table: Table) -> None:
         self.factors = table.factors
-        self.given = 0
+        self.next = 0
 
     def sample(self, num: int, random_state: object) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-        """The next ``num`` rows' factors, and their numbers."""
-        rows = np.arange(self.given, self.given + num)
-        self.given += num
+        """The factors of the next ``num`` rows, and the numbers of the rows."""
+        rows = np.arange(self.next, self.next + num)
+        self.next += num
         return self.factors[rows], rows
 
 
@@ -71,35 +76,36 @@ class Grid:
         self.factors_num_values = list(sizes)
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> NDArray[np.int64]:
-        """Combinations [num, K], uniformly."""
+        """Combinations [num, K], drawn uniformly."""
         uniform = random_state.random_sample((num, self.num_factors))
         return (uniform * self.sizes).astype(np.int64)
 
     def sample_observations_from_factors(
         self, factors: NDArray[np.int64], random_state: object
     ) -> NDArray[np.int64]:
-        """Each combination's number."""
+        """The number of each combination."""
         return factors @ self.strides
 
     def sample_observations(self, num: int, random_state: np.random.RandomState) -> NDArray[np.int64]:
-        """Numbers of combinations, uniformly."""
+        """Numbers of combinations, drawn uniformly."""
         return self.sample_observations_from_factors(self.sample_factors(num, random_state), random_state)
 
 
 def score(name: str, table: Table, points: tuple[int, int], seed: int = 0) -> dict[str, float]:
-    """The library's values of one of our suite's rows. ``points``: of the β-VAE and FactorVAE scores, to learn from and to be scored on.
+    """The library's values for one row of our suite.
 
-    Raises ValueError for an interventional metric where the table has no grid.
+    ``points``: training and test points of the β-VAE and FactorVAE scores. Raises ValueError for an
+    interventional metric if the table has no grid.
     """
-    np.random.seed(seed)  # noqa: NPY002 - scikit-learn's trees and the library's own draws take this one
-    random_state = np.random.RandomState(seed)  # what the library works with
+    np.random.seed(seed)  # noqa: NPY002 - used by scikit-learn's trees and by the library
+    random_state = np.random.RandomState(seed)  # an argument of the library's functions
     gin.bind_parameter("discretizer.discretizer_fn", utils._histogram_discretize)
     gin.bind_parameter("discretizer.num_bins", BINS)
     gin.bind_parameter("prune_dims.threshold", 0.05)
     train, test = table.train, len(table.codes) - table.train
     if name in INTERVENTIONAL:
         if table.grid is None:
-            raise ValueError(f"{name}: draws fresh images, whose codes only a model of all of them has")
+            raise ValueError(f"{name} draws new images, and the codes of these are unknown; leave it out")
         compute, more = {
             "beta_vae_score": (beta_vae.compute_beta_vae_sklearn, {}),
             "factor_vae_score": (factor_vae.compute_factor_vae, {"num_variance_estimate": 10_000}),

@@ -1,15 +1,18 @@
-"""disentangling-vae (Y. Dubois, A. Kastanos, D. Lines, B. Melman, 2019, MIT licence, commit f045219): what it logged on dSprites.
+"""Published numbers of disentangling-vae on dSprites, and its training settings.
 
-Its training logs of ``results/*_dsprites``: for each epoch of 11,520 batches of 64 the mean distortion and rate, in nats, of one batch in
-50, the first among them (the loss of the untrained model alone adds some 12 nats to the first epoch's mean). One seed each. How it trained:
+Y. Dubois, A. Kastanos, D. Lines, B. Melman, 2019, MIT licence, commit f045219. The numbers are from its
+training logs ``results/*_dsprites``: for each epoch of 11,520 batches of 64, the mean distortion and rate in
+nats of every 50th batch, one seed each. They include the first batch, so the loss of the untrained model adds
+some 12 nats to the mean of the first epoch. Settings:
 
-    network ``burgess``, Kaiming uniform weights with PyTorch's biases, 10 latents, Bernoulli pixels, Adam, 30 epochs
+    network ``burgess``, Kaiming uniform weights with PyTorch's biases, 10 latents, Bernoulli pixels, Adam, 30
+    epochs
     vae             D + β R,          β from 0 to 1 over 10,000 steps,                learning rate 5e-4
     beta_vae        D + β R,          β from 0 to 4 over 10,000 steps,                5e-4
     annealed_vae    D + γ |R - C|,    γ = 100, C from 0 to 25 over 100,000 steps,     1e-3
 
-Its β-TCVAE and FactorVAE are no targets: the first trains with wrong stratified weights (1/N off the diagonal, the log-weight added once
-per latent), the second clamps the total correlation at 0.
+Its β-TCVAE and FactorVAE are not used: the first trains with wrong stratified weights (1/N is off the
+diagonal, and the log-weight is added once per latent), the second clamps the total correlation at 0.
 """
 
 from __future__ import annotations
@@ -20,18 +23,34 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-__all__ = ["BATCH_SIZE", "EPOCH", "FEW", "LATENTS", "LOGGED", "SPREAD", "Logged", "Verdict", "compare"]
+from vaecore import families
+from vaecore.batch import Sampler
+
+__all__ = [
+    "BATCH_SIZE",
+    "EPOCH",
+    "FEW",
+    "LATENTS",
+    "LIKELIHOOD",
+    "LOGGED",
+    "SPREAD",
+    "Logged",
+    "Verdict",
+    "build",
+    "compare",
+]
 
 EPOCH = 11_520
-"""Steps."""
+"""Steps of an epoch."""
 BATCH_SIZE = 64
 LATENTS = 10
+LIKELIHOOD = "bernoulli"
 TERMS = ("distortion", "rate")
 
 
 @dataclass(frozen=True)
 class Logged:
-    """One of its trainings, in our terms."""
+    """One of its trainings, with our names of families and hyper-parameters."""
 
     family: str
     hyper: Mapping[str, Any]
@@ -90,20 +109,21 @@ LOGGED = {
 }
 
 JUDGED = (1, 29)
-"""Epochs that the verdict is about: the second and the last. The first is logged with the untrained model, and between them a seed may be
-an epoch ahead of another."""
+"""The epochs that are compared: the second and the last. The first epoch's mean includes the untrained model.
+In between, one seed may be an epoch ahead of another."""
 SPREAD = 0.015
-"""Standard deviation over seeds, as a share of the value, where too few were run to tell. In the second epoch a seed of ours and theirs
-differ by 0.0 to 1.8 %, which two draws do whose standard deviation is about 1 %; over 30 epochs they may drift further apart."""
+"""Assumed standard deviation over seeds, as a share of the value, if fewer than ``FEW`` seeds were run. In
+the second epoch a seed of ours and theirs differ by 0.0 to 1.8 %, as two draws do whose standard deviation is
+about 1 %; over 30 epochs they may drift further apart."""
 LOGGING = 0.005
 """Standard error of their figure, as a share: a mean over 230 of an epoch's 11,520 batches."""
 FEW = 3
-"""Seeds that tell their standard deviation."""
+"""The number of seeds from which their own standard deviation is used."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One figure beside ours, in nats."""
+    """One of their figures beside ours, in nats."""
 
     name: str
     epoch: int
@@ -111,18 +131,37 @@ class Verdict:
     ours: float
     """Mean over the seeds."""
     spread: float | None
-    """Standard deviation over the seeds, of 3 or more."""
+    """Standard deviation over the seeds; None with fewer than ``FEW`` seeds."""
     theirs: float
     allowed: float
-    """The largest difference that seeds explain: 3 s √(1 + 1/n) for the mean of n seeds and one other."""
+    """The largest difference that seeds explain: 3 s √(1 + 1/n), for the mean of n seeds and one other."""
 
     @property
     def agrees(self) -> bool:
         return abs(self.ours - self.theirs) <= self.allowed
 
 
+def build(name: str, data: Sampler, seed: int, *, network: str, initialization: str) -> families.Family:
+    """The family of ``LOGGED[name]`` with our ``network`` and ``initialization``."""
+    logged = LOGGED[name]
+    return families.build(
+        logged.family,
+        image_shape=data.images.shape,
+        latents=LATENTS,
+        network=network,
+        initialization=initialization,
+        likelihood=LIKELIHOOD,
+        dataset_size=len(data),
+        hyper=logged.hyper,
+        seed=seed,
+    )
+
+
 def compare(name: str, seeds: Sequence[Sequence[tuple[float, float]]]) -> list[Verdict]:
-    """Of ``LOGGED[name]``, the judged epochs that all ``seeds`` (each its epochs' distortion and rate) have reached."""
+    """Our figures beside those of ``LOGGED[name]``, for the judged epochs that all seeds have reached.
+
+    ``seeds`` has the (distortion, rate) of the epochs of each seed.
+    """
     verdicts = []
     for epoch in JUDGED:
         if not seeds or min(map(len, seeds)) <= epoch:

@@ -1,13 +1,15 @@
 """Floating-point operations of a training step of the study's convolutional model, counted from its layers.
 
-A layer that multiplies m weights into p places of B images does 2 B p m operations (a product and a sum each), once for the forward
-pass, once for the gradient of its input, once for that of its weights. Not counted: biases, activations, losses, sampling, Adam.
+A layer that applies m weights at p places of B images needs 2 B p m operations (a product and a sum each) for
+each of three passes: forward, the gradient of its input, the gradient of its weights. Biases, activations,
+losses, sampling and Adam are not counted.
 
-    encoder    forward, weights; input but for the first layer, whose input is the images
+    encoder    forward and weights; input except in the first layer, whose input is the images
     decoder    all three
-    critic     the total correlation of B codes: forward and input, the weights held;
-               the critic's own objective on 2 B codes: forward and weights; input but for the first layer
-               in one pass (``vaecore.critics``): forward, weights and input of 2 B codes, of the first layer's input B
+    critic     for the total correlation of B codes: forward and input, since its weights are constant;
+               for its own objective on 2 B codes: forward and weights, and input except in the first layer;
+               in one pass for both (``vaecore.critics``): forward, weights and input of 2 B codes, but only B
+               codes in the input of the first layer
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ def step(
     *,
     one_pass: bool = False,
 ) -> float:
-    """Operations of one step on ``batch_size`` images with the network "conv"; ``one_pass``: of the critic, as ours does."""
+    """Operations of one step on ``batch_size`` images with the network "conv".
+
+    ``one_pass``: the critic computes both of its parts in one pass, as ours does.
+    """
     down = _layers(reference.encoder("conv", image_shape, latents), image_shape[1])
     up = _layers(reference.decoder("conv", image_shape, latents), image_shape[1] // 16)
     products = sum(3 * m for m in down) - down[0] + sum(3 * m for m in up)
@@ -40,7 +45,7 @@ def step(
 
 
 def _layers(network: nn.Sequential, side: int) -> list[int]:
-    """Products per image in each layer's forward pass; ``side`` is that of the first convolution's input."""
+    """Products per image in each layer's forward pass; ``side``: of the first convolution's input."""
     products = []
     for layer in network:
         if isinstance(layer, nn.Linear):

@@ -1,14 +1,17 @@
-"""Everything that a GPU is wanted for, in one command: ``python -m benchmarks.gpu`` (``make bench-gpu``).
+"""All benchmarks that need a GPU, in one command: ``python -m benchmarks.gpu`` (``make bench-gpu``).
 
-    capture      the checks of captured steps, packs and resumed runs             benchmarks.capture
-    training     images/s of three families, alone and packed, beside pythae, a plain loop and the matrix rate      benchmarks.training
+    capture      checks of captured steps, packs and resumed runs                 benchmarks.capture
+    training     images/s of three families, alone and packed, beside pythae,
+                 a plain loop and the matrix rate                                 benchmarks.training
     packing      images/s of each candidate of packing, for two networks          benchmarks.packing
-    published    what disentangling-vae logged, and what ours learns              benchmarks.published
+    published    our numbers beside those that disentangling-vae logged           benchmarks.published
 
-Each part is these commands with settings for a GPU that is lent for minutes: torch and numpy are all that they need, and pythae is taken
-from benchmarks/wheels/ where it is not installed (``make gpu-wheels``). A command is started if what is left of ``--minutes`` suffices; its
-result is written as soon as it is done, and the training of published numbers is saved while it runs. The same command goes on: what has
-a result of the same device, PyTorch, vaecore and settings is done. To measure anew, delete that file.
+Each part runs its command with settings for a GPU that is available for minutes only. It needs torch and
+numpy; if pythae is not installed, it is imported from benchmarks/wheels/ (``make gpu-wheels``). A command is
+started if the rest of ``--minutes`` is long enough for it. Its result is written when it is done, and the
+training of published numbers is saved while it runs. To go on after an interruption, run the same command
+again: it skips parts that have a result of the same device, PyTorch, vaecore and settings. To measure again,
+delete the file of the result.
 """
 
 from __future__ import annotations
@@ -20,17 +23,14 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
-
-from benchmarks import capture, carried, machine, packing, published, training
+from benchmarks import capture, command, machine, packing, published, training, wheelhouse
 from benchmarks.table import table
 
-__all__ = ["PARTS", "Task", "main"]
+__all__ = ["COMMANDS", "PARTS", "TASKS", "Task", "main"]
 
 COMMANDS: dict[str, ModuleType] = {
     "capture": capture,
@@ -48,11 +48,11 @@ class Task:
     part: str
     options: str = ""
     only: str = ""
-    """The family or network that it is about, which stands in the name of its result."""
+    """The family or network of the task; part of its result's name."""
     seconds: float = 60.0
-    """What it takes at most, estimated; less time than that, and it is not started."""
-    takes_the_rest: bool = False
-    """Whether it stops in time by itself, and goes on later."""
+    """The estimated maximum duration; with less time left, the task is not started."""
+    resumable: bool = False
+    """Whether the command has the option --minutes, stops in time and can be resumed."""
 
     @property
     def name(self) -> str:
@@ -63,16 +63,16 @@ SPEED = "--processes 1 --packs 1 4 16 --rounds 2 --seconds 1 --chunk 100"
 MODELS = "--models 1 4 8 --rounds 2 --seconds 1"
 SMALL = "--rounds 1 --seconds 0.01 --chunk 1 --images 130"
 TASKS = {
-    "cuda": [  # the seconds are guesses, until a GPU has said
+    "cuda": [  # the seconds are estimates; no GPU has measured them yet
         Task("capture", seconds=60),
         Task("training", f"--families vae {SPEED}", "vae", seconds=80),
         Task("training", f"--families factor_vae {SPEED}", "factor_vae", seconds=80),
         Task("training", f"--families beta_tc_vae {SPEED}", "beta_tc_vae", seconds=80),
         Task("packing", f"--networks conv {MODELS}", "conv", seconds=70),
         Task("packing", f"--networks mlp {MODELS}", "mlp", seconds=70),
-        Task("published", seconds=45, takes_the_rest=True),
+        Task("published", seconds=45, resumable=True),
     ],
-    "cpu": [  # whether everything runs
+    "cpu": [  # these only show that every part runs
         Task("capture", "--families vae averaging", seconds=10),
         Task(
             "training",
@@ -81,13 +81,13 @@ TASKS = {
             seconds=20,
         ),
         Task("packing", f"--networks mlp --candidates stacked --models 1 {SMALL}", "mlp", seconds=20),
-        Task("published", "--epochs 2 --epoch-steps 4 --images 130", seconds=10, takes_the_rest=True),
+        Task("published", "--epochs 2 --epoch-steps 4 --images 130", seconds=10, resumable=True),
     ],
 }
 
 
 def result(task: Task, described: Mapping[str, Any], out: Path | None) -> dict[str, Any] | None:
-    """What the newest complete result of ``task`` holds, by this device, PyTorch, vaecore and these settings, and its "file"."""
+    """The newest complete result of ``task`` with the same machine, code and settings, and its "file"."""
     wanted = vars(COMMANDS[task.part].parse([*task.options.split(), "--device", described["kind"]]))
     pattern = f"{task.name}-{machine.slug(described)}-*.json"
     for path in sorted((out or machine.RESULTS).glob(pattern), reverse=True):
@@ -105,7 +105,7 @@ def result(task: Task, described: Mapping[str, Any], out: Path | None) -> dict[s
 def carry_out(
     tasks: Sequence[Task], described: Mapping[str, Any], out: Path | None, minutes: float
 ) -> Iterator[tuple[Task, str, float]]:
-    """Each task, what became of it, and the seconds that it took."""
+    """(task, its outcome in a line, its seconds) of each task."""
     deadline = time.perf_counter() + 60 * minutes
     for task in tasks:
         start = time.perf_counter()
@@ -114,15 +114,15 @@ def carry_out(
             yield task, f"{state(found)} before: {found['file']}", 0.0
             continue
         if left < task.seconds:
-            yield task, f"left out: needs about {task.seconds:.0f} s, {max(left, 0):.0f} s are left", 0.0
+            yield task, f"skipped: needs about {task.seconds:.0f} s, {max(left, 0):.0f} s are left", 0.0
             continue
         options = [*task.options.split(), "--device", described["kind"]]
         options += ["--out", str(out)] if out else []
-        options += ["--minutes", f"{left / 60:.3f}"] if task.takes_the_rest else []
-        print(f"\n{datetime.now():%H:%M:%S} benchmarks.{task.part} {' '.join(options)}", flush=True)
+        options += ["--minutes", f"{left / 60:.3f}"] if task.resumable else []
+        command.log(f"benchmarks.{task.part} {' '.join(options)}")
         try:
             path: Path = COMMANDS[task.part].main(options)
-        except Exception as error:  # the others go on
+        except Exception as error:  # the other tasks still run
             traceback.print_exc()
             yield task, f"FAILED: {type(error).__name__}", time.perf_counter() - start
             continue
@@ -130,13 +130,14 @@ def carry_out(
 
 
 def state(content: Mapping[str, Any]) -> str:
-    """What a result says of its task."""
+    """The state of a task according to its result."""
     if content.get("failed"):
-        return f"FAILED ({content['failed']} of it)"
+        return f"FAILED ({content['failed']} in it)"
     return "done" if content.get("complete", True) else "not complete"
 
 
 def without_pythae(task: Task) -> Task:
+    """The task without the contestant pythae, unless its options name the contestants."""
     others = [name for name in training.CONTESTANTS if name != "pythae"]
     if task.part != "training" or "--contestants" in task.options:
         return task
@@ -144,38 +145,33 @@ def without_pythae(task: Task) -> Task:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.split("\n")[0])
+    parser = command.parser("gpu", __doc__, "device")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
-    parser.add_argument("--minutes", type=float, default=8.0, help="in all")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument(
-        "--out", type=Path, help="folder of the results, and of what published saves, instead of benchmarks/"
-    )
+    parser.add_argument("--minutes", type=float, default=8.0, help="time for all parts together")
+    parser.add_argument("--out", type=Path, help="folder of results and of saved trainings, not benchmarks/")
     settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if settings.device == "cpu" and settings.out is None:
-        parser.error("without a GPU this shows only that everything runs, at tiny sizes: give --out FOLDER")
+        parser.error("without a GPU this only shows that every part runs, at tiny sizes: give --out FOLDER")
     return settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out the parts and say what became of each; the number that failed."""
+    """Run the parts and print the outcome of each; the number of tasks that failed."""
     settings = parse(arguments)
     described = machine.describe(settings.device)
-    print(
-        f"{described['device']}, torch {described['torch']}, commit {(described['commit'] or 'unknown')[:12]}"
-    )
+    print(machine.heading(described))
     tasks = [task for part in settings.parts for task in TASKS[settings.device] if task.part == part]
-    with carried.unpacked():
-        if "training" in settings.parts and (reason := carried.why_not("benchmarks.contestants.pythae")):
-            print(f"pythae is left out: {reason} (make gpu-wheels)")
+    with wheelhouse.unpacked():
+        pythae = "benchmarks.contestants.pythae"
+        if "training" in settings.parts and (error := wheelhouse.import_error(pythae)):
+            print(f"pythae is left out: {error} (make gpu-wheels)")
             tasks = [without_pythae(task) for task in tasks]
-        became = list(carry_out(tasks, described, settings.out, settings.minutes))
-    lines = [[task.name, what, f"{seconds:.0f}"] for task, what, seconds in became]
+        outcomes = list(carry_out(tasks, described, settings.out, settings.minutes))
+    lines = [[task.name, outcome, f"{seconds:.0f}"] for task, outcome, seconds in outcomes]
     print("\n" + table(["task", "", "seconds"], lines, left=2))
-    if any(what.startswith(("left out", "not complete")) for _, what, _ in became):
-        print("to go on: the same command, with the same folder of results")
-    return sum(what.startswith("FAILED") for _, what, _ in became)
+    if any(outcome.startswith(("skipped", "not complete")) for _, outcome, _ in outcomes):
+        print("to go on, run the same command with the same folder of results")
+    return sum(outcome.startswith("FAILED") for _, outcome, _ in outcomes)
 
 
 if __name__ == "__main__":

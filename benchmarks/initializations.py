@@ -1,10 +1,12 @@
-"""What a network's first weights do to what it learns: ``python -m benchmarks.initializations``.
+"""The effect of a network's initial weights on training: ``python -m benchmarks.initializations``.
 
-A ``vae`` on the full redrawn dSprites (737,280 images) from each of ``vaecore.initializations``, by the settings of disentangling-vae:
-Bernoulli, 10 latents, Adam at 5e-4, batches of 64, β from 0 to 1 over 10,000 steps. Recorded are the means of distortion, rate and their
-sum, the negative ELBO, over the last ``--every`` steps before each record, in nats; in float32 or bfloat16, as the device computes.
+Trains a ``vae`` on the full redrawn dSprites (737,280 images) from each of ``vaecore.initializations``, with
+the settings of disentangling-vae: Bernoulli pixels, 10 latents, Adam at 5e-4, batches of 64, β from 0 to 1
+over 10,000 steps. A record has the means of distortion, rate and their sum, the negative ELBO, over the last
+``--every`` steps, in nats. The precision is the one that ``auto`` chooses for the device.
 
-Writes benchmarks/results/initializations-<device>-<date>.json after every run; a run that was written is not done again.
+Writes benchmarks/results/initializations-<device>-<date>.json after every run, and does not repeat the runs
+in it.
 """
 
 from __future__ import annotations
@@ -18,44 +20,30 @@ from typing import Any
 
 import torch
 
-from benchmarks import machine, sprites, study_model
+from benchmarks import command, machine, sprites, study_model
+from benchmarks.disentangling_vae import BATCH_SIZE, LOGGED, build
 from benchmarks.table import table
-from vaecore import families, initializations
+from vaecore import initializations
 from vaecore.batch import Sampler
 from vaecore.images import Images
 from vaecore.training import Settings, Training, train
 
 __all__ = ["main"]
 
-LATENTS = 10
-BATCH_SIZE = 64
-LEARNING_RATE = 5e-4
-BETA = {"schedule": "linear", "from": 0, "to": 1, "steps": 10_000}
-
 
 def learn(
     network: str, initialization: str, seed: int, data: Sampler, settings: argparse.Namespace
 ) -> list[dict[str, float]]:
-    """Step, distortion, rate and negative ELBO at every record."""
-    hyper = {"beta": BETA}
-    family = families.build(
-        "beta_vae",
-        image_shape=data.images.shape,
-        latents=LATENTS,
-        network=network,
-        initialization=initialization,
-        likelihood="bernoulli",
-        dataset_size=len(data),
-        hyper=hyper,
-        seed=seed,
-    )
+    """Step, distortion, rate and negative ELBO of every record."""
+    logged = LOGGED["vae"]
+    family = build("vae", data, seed, network=network, initialization=initialization)
     course = Settings(
         steps=settings.steps,
         batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
+        learning_rate=logged.learning_rate,
         record_every=settings.every,
     )
-    rows = train(Training(family, data, course, hyper, seed=seed, device=settings.device))
+    rows = train(Training(family, data, course, logged.hyper, seed=seed, device=settings.device))
     return [
         {"step": step, "distortion": D, "rate": R, "negative_elbo": D + R}
         for step, row in rows
@@ -64,9 +52,7 @@ def learn(
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.initializations", description=__doc__.split("\n")[0]
-    )
+    parser = command.parser("initializations", __doc__, "images", "device", "out", images=sprites.TOTAL)
     known = initializations.names()
     parser.add_argument("--networks", nargs="+", default=["burgess", "conv"], metavar="NETWORK")
     parser.add_argument(
@@ -75,13 +61,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--every", type=int, default=500, help="steps of a record")
-    parser.add_argument("--images", type=int, default=sprites.TOTAL, help="of dSprites, evenly spaced")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
-    settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return settings
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
@@ -111,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
                     "settings": chosen,
                     "runs": runs,
                 }
-                path.write_text(json.dumps(content, indent=1) + "\n")
+                command.write(path, content)
                 last = records[-1]
                 print(
                     f"{network} {initialization} seed {seed}: "

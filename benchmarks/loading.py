@@ -1,20 +1,19 @@
-"""Batches per second that each format of prepared images delivers, beside the rate at which they are trained on.
+"""Batches per second from each format of prepared images, beside the rate of training on them.
 
     python -m benchmarks.loading
 
-A batch is 64 images at random rows of a memory-mapped file, expanded to float32 as in training (``vaecore.images.Images.batch``), and
-dressed where the data set has a nuisance; the training is a VAE's, of the network that such images get. Both run on one thread,
-in turns, round after round; a rate is the median over the rounds. ``from disk`` is the first pass over rows of a file that the system
-has dropped from its memory: what it costs where a data set is larger than the memory, on this machine's disk.
+A batch is 64 images at random rows of a memory-mapped file, expanded to float32 as in training
+(``vaecore.images.Images.batch``), with the nuisance of the data set, if it has one. The training is a VAE's
+with a network for such images. Both run on one thread, in turns; a rate is the median over the rounds. ``from
+disk`` is the first pass over a file that the system has dropped from its memory: the rate from this machine's
+disk if a data set is larger than the memory.
 
-Loading is never the bottleneck where the ratio is 10 or more: a step then waits for its images for a tenth of its time at the most. The
-training's own rate includes that time.
+Loading is not the bottleneck if the ratio is 10 or more: a step then spends at most a tenth of its time on
+loading. The rate of training includes that time.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
@@ -27,36 +26,36 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import machine
+from benchmarks import command, machine, study_model
+from benchmarks.study_model import BATCH_SIZE
 from benchmarks.table import table
-from vaecore import families
 from vaecore.batch import Sampler
 from vaecore.images import Images
 from vaecore.nuisances import Nuisance
-from vaecore.training import Settings, Training, train
+from vaecore.training import train
 
 __all__ = ["FORMATS", "Format", "main", "measure"]
 
-BATCH = 64
-ENDLESS = 1_000_000_000
 MLP = {"name": "mlp", "hidden": [256, 256]}
+CHUNK = 20
+"""Training steps between two looks at the clock."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How images lie in a file, and what trains on them."""
+    """How images are stored in a file, and the network that trains on them."""
 
     example: str
-    """Data sets that have it."""
+    """Data sets of this format."""
     shape: tuple[int, int, int]
-    """(C, H, W) as the network sees it."""
+    """(C, H, W) of the network's input."""
     bits: bool
     nuisance: str | None = None
     network: str | Mapping[str, Any] = "conv"
 
     @property
     def row(self) -> tuple[int, ...]:
-        """Of one stored image."""
+        """The shape of one stored image."""
         channels = self.shape[0] if self.nuisance is None else 1
         size = (channels, *self.shape[1:])
         return (-(-int(np.prod(size)) // 8),) if self.bits else size
@@ -80,7 +79,7 @@ FORMATS = (
 
 
 def write(form: Format, n: int, path: Path) -> None:
-    """A file of random images, as prepared ones lie in data/ready."""
+    """Write a file of random images, as prepared images are stored in data/ready."""
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(n, *form.row))
     rng = np.random.default_rng(0)
     for start in range(0, n, 4096):
@@ -90,7 +89,7 @@ def write(form: Format, n: int, path: Path) -> None:
 
 
 def opened(form: Format, path: Path) -> Images:
-    """The file as training opens it."""
+    """The images of the file, opened as a training opens them."""
     stored = torch.from_numpy(np.load(path, mmap_mode="c"))
     nuisance = None
     if form.nuisance is not None:
@@ -99,29 +98,20 @@ def opened(form: Format, path: Path) -> Images:
     return Images(stored, form.shape, nuisance)
 
 
-def loader(images: Images, generator: torch.Generator) -> Callable[[], None]:
-    """Delivers one batch, drawn as a training draws it."""
+def loader(images: Images, generator: torch.Generator) -> Callable[[], object]:
+    """A function that draws one batch as a training does."""
     sampler = Sampler(images)
-    return lambda: void(sampler.draw(BATCH, generator))
+    return lambda: sampler.draw(BATCH_SIZE, generator)
 
 
-def trainer(form: Format, images: Images, chunk: int) -> Callable[[], None]:
-    """Takes ``chunk`` training steps."""
-    family = families.build(
-        "vae", image_shape=form.shape, latents=10, network=form.network, likelihood="bernoulli",
-        dataset_size=len(images), hyper={}, seed=0,
-    )  # fmt: skip
-    settings = Settings(steps=ENDLESS, batch_size=BATCH, learning_rate=1e-4, record_every=chunk)
-    rows = train(Training(family, Sampler(images), settings, {}, seed=0))
-    return lambda: void(next(rows))
+def trainer(form: Format, images: Images) -> Callable[[], object]:
+    """A function that takes ``CHUNK`` training steps."""
+    rows = train(study_model.training("vae", Sampler(images), 0, network=form.network, record_every=CHUNK))
+    return lambda: next(rows)
 
 
-def void(_: object) -> None:
-    """Its value is of no interest."""
-
-
-def rate(action: Callable[[], None], seconds: float) -> float:
-    """Calls per second, over about so many seconds."""
+def rate(action: Callable[[], object], seconds: float) -> float:
+    """Calls of ``action`` per second, over a window of about ``seconds``."""
     calls, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < seconds:
         action()
@@ -130,7 +120,7 @@ def rate(action: Callable[[], None], seconds: float) -> float:
 
 
 def cold(form: Format, path: Path, batches: int) -> float | None:
-    """Batches per second while the file comes from the disk; None where the system cannot be told to forget it."""
+    """Batches per second from the disk; None if the system cannot drop the file from its memory."""
     if not hasattr(os, "posix_fadvise"):
         return None
     with path.open("rb") as file:
@@ -148,17 +138,16 @@ def measure(form: Format, n: int, seconds: float, rounds: int, folder: Path) -> 
     path = folder / "images.npy"
     write(form, n, path)
     size = path.stat().st_size
-    from_disk = cold(form, path, batches=max(1, min(100, n // BATCH // 4)))
+    from_disk = cold(form, path, batches=max(1, min(100, n // BATCH_SIZE // 4)))
     images = opened(form, path)
     deliver = loader(images, torch.Generator().manual_seed(0))
-    chunk = 20
-    learn = trainer(form, images, chunk)
+    learn = trainer(form, images)
     deliver()
     learn()
     loaded, trained = [], []
     for _ in range(rounds):
         loaded.append(rate(deliver, seconds))
-        trained.append(chunk * rate(learn, seconds))
+        trained.append(CHUNK * rate(learn, seconds))
     path.unlink()
     return {
         "example": form.example,
@@ -178,7 +167,7 @@ def measure(form: Format, n: int, seconds: float, rounds: int, folder: Path) -> 
 
 
 def text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The table for people: batches of 64 per second."""
+    """The table that is printed, in batches of 64 per second."""
     head = ("format", "image", "data sets", "bytes/image", "loaded", "from disk", "trained", "ratio")
     cells = [
         (
@@ -198,24 +187,20 @@ def text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> Path:
     """Measure, print, write; the JSON file's path."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.loading", description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=100_000, help="in a file")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
-    chosen = parser.parse_args(arguments)
+    parser = command.parser("loading", __doc__, "seconds", "rounds", "out", seconds=3.0, rounds=5)
+    parser.add_argument("--images", type=int, default=100_000, help="number of images in a file")
+    settings = parser.parse_args(arguments)
     torch.set_num_threads(1)
     described = machine.describe("cpu")
-    path = machine.result_path("loading", described, ".json", chosen.out)
+    path = machine.result_path("loading", described, ".json", settings.out)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         for form in FORMATS:
-            rows.append(measure(form, chosen.images, chosen.seconds, chosen.rounds, Path(folder)))
-            print(f"{form.example}: {rows[-1]['ratio']:.0f}", flush=True)
-            path.write_text(json.dumps({"machine": described, "batch": BATCH, "rows": rows}, indent=1) + "\n")
-    print(
-        f"\n{described['device']}, one thread; batches of {BATCH} per second\n\n{text(rows)}\n\nwritten: {path}"
-    )
+            rows.append(measure(form, settings.images, settings.seconds, settings.rounds, Path(folder)))
+            command.log(f"{form.example}: ratio {rows[-1]['ratio']:.0f}")
+            command.write(path, {"machine": described, "batch": BATCH_SIZE, "rows": rows})
+    print(f"{machine.heading(described)}\none thread; batches of {BATCH_SIZE} per second\n")
+    print(f"{text(rows)}\n\nwritten: {path}")
     return path
 
 

@@ -1,4 +1,4 @@
-"""What a result was measured on and with: device, versions, date, commit."""
+"""Describes what a result was measured on and with: device, versions, date, commit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["cores", "describe", "device_name", "engine", "result_path", "slug", "version"]
+__all__ = ["cores", "describe", "device_name", "engine", "heading", "result_path", "slug", "version"]
 
 RESULTS = Path(__file__).parent / "results"
 ENGINE = Path(__file__).parents[1] / "vaecore"
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def device_name(device: str) -> str:
-    """What the device calls itself."""
+    """The model of the processor, or of the GPU."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     info = Path("/proc/cpuinfo")
@@ -53,8 +53,17 @@ def describe(device: str) -> dict[str, Any]:
     }
 
 
+def heading(machine: Mapping[str, Any]) -> str:
+    """The same in a line, for the head of a command's output."""
+    return (
+        f"{machine['device']}, {machine['cores']} cores; "
+        f"python {machine['python']}, torch {machine['torch']}; "
+        f"{machine['date']}; commit {(machine['commit'] or 'unknown')[:12]}"
+    )
+
+
 def engine() -> str:
-    """Digest of vaecore's files: a result of other code has another, committed or not."""
+    """Digest of vaecore's files; results of different code have different digests, committed or not."""
     digest = hashlib.sha256()
     for path in sorted(ENGINE.rglob("*.py")):
         digest.update(path.relative_to(ENGINE).as_posix().encode() + path.read_bytes())
@@ -68,14 +77,14 @@ def slug(machine: Mapping[str, Any]) -> str:
 
 
 def result_path(benchmark: str, machine: Mapping[str, Any], suffix: str, folder: Path | None = None) -> Path:
-    """<folder>/<benchmark>-<device>-<date><suffix>; the folder, benchmarks/results/ unless given, is made."""
+    """<folder>/<benchmark>-<device>-<date><suffix>; makes the folder, by default benchmarks/results/."""
     folder = folder or RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{benchmark}-{slug(machine)}-{machine['date'][:10]}{suffix}"
 
 
 def version(package: str) -> str | None:
-    """Of an installed package; None where it is not."""
+    """Version of an installed package; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -83,7 +92,7 @@ def version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit, with "+" where files differ from it; None outside a repository."""
+    """The commit, with "+" if tracked files differ from it; None outside a repository."""
     root = Path(__file__).parents[1]
     try:
         run = [

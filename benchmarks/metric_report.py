@@ -1,4 +1,4 @@
-"""What ``benchmarks.metrics`` prints."""
+"""The tables that ``benchmarks.metrics`` prints."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from benchmarks.table import table
 __all__ = ["STATED", "others_table", "scores_table", "suite", "suite_table"]
 
 STATED = {"beta_vae_score": 12.9, "factor_vae_score": 6.2, "dci": 174.6, "suite": 197.0}
-"""Seconds that disentanglement_lib took on one thread of another machine, on codes like these and with image drawing of its own; the rest
-of the suite took 3. On a trained network's codes its DCI took 331."""
+"""Seconds of disentanglement_lib on one thread of another machine, on codes like these.
+
+It drew images in its own way. The rest of the suite took 3 seconds. For a trained network DCI took 331.
+"""
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 def suite(rows: Rows) -> dict[str, Any]:
-    """Sums of the medians over the suite's rows: ours, and both sides over those rows that both have."""
+    """Sums of medians over the rows of the suite: of ours, and of both sides over the rows that both have."""
     ours = [row for row in rows if row["suite"] and _seconds(row, "ours")]
     both = [row for row in ours if _seconds(row, "peer")]
     total, shared, theirs = (
@@ -35,7 +37,7 @@ def suite(rows: Rows) -> dict[str, Any]:
 
 
 def suite_table(rows: Rows, stated: bool) -> str:
-    """The suite with one number of threads; ``stated``: figures from elsewhere beside."""
+    """The suite with one number of threads. stated: add the column of the figures from elsewhere."""
     head = ["", "ours, s", "[low-high]", "calls", "peer, s", "calls", "× ours"]
     lines, reasons = [], []
     for row in rows:
@@ -65,12 +67,13 @@ def suite_table(rows: Rows, stated: bool) -> str:
         lines[-1][-1] = _show(STATED["suite"])
     text = "\n".join([table(head, lines), *reasons])
     if sums["peer"] and sums["both_have"] != sums["metrics"]:
-        text += f"\nThe sum and ratio of the peer are over {', '.join(sums['both_have'])} ({_show(sums['ours_of_both'])} s of ours)."
+        text += f"\nThe sum and ratio of the peer are over {', '.join(sums['both_have'])} "
+        text += f"({_show(sums['ours_of_both'])} s of ours)."
     return text
 
 
 def others_table(results: Mapping[int, Rows]) -> str:
-    """The further metrics, a column for each number of threads; "" where none was measured."""
+    """The further metrics, with a column for each number of threads; "" if none was measured."""
     by_name: dict[str, dict[int, Any]] = {}
     for threads, rows in results.items():
         for row in rows:
@@ -89,7 +92,7 @@ def others_table(results: Mapping[int, Rows]) -> str:
 
 
 def scores_table(rows: Rows) -> str:
-    """Values of both sides; "" where the peer has none."""
+    """Values of both sides; "" if the peer has none."""
     lines = [
         [key, f"{pair['ours']:.4f}", f"{pair['peer']:.4f}", f"{pair['ours'] - pair['peer']:z.4f}"]
         for row in rows

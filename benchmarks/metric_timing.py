@@ -1,12 +1,14 @@
-"""One process of ``benchmarks.metrics``: seconds and scores of metrics, ours and the peer's in turns, with a given number of threads.
+"""One process of ``benchmarks.metrics``: seconds and scores of metrics, ours and the peer's in turns.
 
-It is started with OMP_NUM_THREADS set, is told what to measure (a JSON text, its argument), and prints a JSON line per metric. Of the calls
-of each side the first is left out: it may import. Where the peer's took more than ``SLOW`` seconds it is the only one, and stands.
+It is started with OMP_NUM_THREADS set. Its argument is a task, a JSON text. It prints a JSON line per metric.
+The first call of each side does not count: it may import. If the peer's first call took more than ``SLOW``
+seconds, it is the only one, and counts.
 
-    the suite      what the 12,600-model study computes, so what the peer has too
-    the others     every further metric that asks for codes, factors or targets, and for nothing that the table lacks
+    the suite      the metrics of the 12,600-model study, which the peer has too
+    the others     all other metrics that need codes, factors or targets, and only arrays that the table has
 
-What draws fresh images gets all rows, to draw from; what has a probe gets all rows and which are held out; the rest gets the training rows.
+Metrics that draw fresh images get all rows to draw from. Metrics with a probe get all rows, and the held-out
+ones are marked. All others get the training rows.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ import numpy as np
 import metrics
 from benchmarks import synthetic_codes
 from benchmarks.synthetic_codes import Table
+from metrics.parameters import parameters
 
 __all__ = ["SLOW", "SUITE", "Task", "main", "measure", "others"]
 
 SLOW = 5.0
-"""Seconds above which the peer is called once, and a metric outside the suite once after its first call."""
+"""Seconds above which the peer is called once, and a metric outside the suite twice."""
 QUICK = 0.1
 """Seconds below which a row is measured five times as often."""
 SUITE = {
@@ -59,29 +62,29 @@ SUITE = {
         "dci_informativeness_test": "informativeness_test",
     },
 }
-"""The rows of the suite: the keys of our scores, and of the peer's that should equal them."""
+"""Rows of the suite -> the keys of our scores -> the keys of the peer's, which should be equal."""
 TOGETHER = {"modularity_explicitness": ("modularity", "explicitness")}
-"""Rows that are several metrics of ours; the others are called like the one."""
+"""Rows that are several metrics of ours. Every other row has the name of its metric."""
 DRAWING = ("beta_vae_score", "factor_vae_score")
 BINS = 20
-"""Of codes, and of IRS's factors; the peer's."""
+"""The peer's bins of codes, and of the factors of IRS."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What one process is to do."""
+    """The work of one process."""
 
     metrics: Sequence[str]
     """Rows of the suite and other metrics."""
     threads: int
-    """As ``jobs`` where a metric has them; its libraries got it by OMP_NUM_THREADS."""
+    """The ``jobs`` of a metric that has this setting. Libraries read OMP_NUM_THREADS."""
     repeats: int
     peer: bool
     rows: Sequence[int] | None
-    """Training and test rows; None: all that the file has."""
+    """Training and test rows; None means all rows of the file."""
     sizes: Sequence[int]
     points: Sequence[int]
-    """Of the β-VAE and FactorVAE scores: to learn from, to be scored on."""
+    """Of the β-VAE and FactorVAE scores: training and evaluation points."""
     codes: str | None
     """A file instead of the made-up model."""
 
@@ -98,28 +101,24 @@ def ours_of(row: str) -> tuple[str, ...]:
 
 
 def others(available: Sequence[str]) -> list[str]:
-    """Metrics outside the suite that ask for codes, factors or targets, and for no array that is not ``available``."""
+    """Metrics outside the suite that need codes, factors or targets, and no array that is not available."""
     known = {*available, "test", "rng"}
     suite = {metric for row in SUITE for metric in ours_of(row)}
     found = []
     for name in metrics.names():
-        asked = {
-            parameter.name
-            for parameter in inspect.signature(metrics.function(name)).parameters.values()
-            if parameter.kind is not parameter.KEYWORD_ONLY
-        }
-        if name not in suite and asked & {"codes", "factors", "targets"} and asked <= known:
+        needed = set(parameters(name).arrays)
+        if name not in suite and needed & {"codes", "factors", "targets"} and needed <= known:
             found.append(name)
     return found
 
 
 def arguments(name: str, table: Table, task: Task) -> dict[str, Any]:
-    """What one of our metrics is called with, but for ``rng``."""
-    parameters = inspect.signature(metrics.function(name)).parameters
+    """The arrays and settings of a call of one of our metrics, without ``rng``."""
+    has = inspect.signature(metrics.function(name)).parameters
     held = np.arange(len(table.codes)) >= table.train
-    whole = name in DRAWING or ("test" in parameters and held.any())
+    whole = name in DRAWING or ("test" in has and held.any())
     rows = slice(None) if whole else slice(table.train)
-    given = {
+    known = {
         "codes": table.codes[rows],
         "mean": table.codes[rows],
         "std": None if table.std is None else table.std[rows],
@@ -131,20 +130,20 @@ def arguments(name: str, table: Table, task: Task) -> dict[str, Any]:
         "train_points": task.points[0],
         "evaluation_points": task.points[1],
     }
-    return {key: value for key, value in given.items() if key in parameters and value is not None}
+    return {key: value for key, value in known.items() if key in has and value is not None}
 
 
 def measure(row: str, table: Table, task: Task) -> dict[str, Any]:
-    """One row: seconds of every call, medians, scores; of a side that failed the reason."""
+    """One row: seconds of every call, medians, scores, and the reason if a side failed."""
     calls = [(metrics.function(name), arguments(name, table, task)) for name in ours_of(row)]
 
     def ours() -> dict[str, float]:
         found: dict[str, float] = {}
-        for function, given in calls:
+        for function, passed in calls:
             drawn = (
                 {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(function).parameters else {}
             )
-            found |= function(**given, **drawn)
+            found |= function(**passed, **drawn)
         return found
 
     sides: dict[str, Callable[[], dict[str, float]]] = {"ours": ours}
@@ -159,7 +158,7 @@ def measure(row: str, table: Table, task: Task) -> dict[str, Any]:
     for side, call in sides.items():
         try:
             first[side], scores[side] = _timed(call)
-        except Exception as error:  # told in the table, which goes on with the others
+        except Exception as error:  # the table shows it, and goes on with the others
             failed[side] = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
     if first.get("peer", 0.0) > SLOW:
         seconds["peer"].append(first["peer"])
@@ -180,14 +179,14 @@ def measure(row: str, table: Table, task: Task) -> dict[str, Any]:
 
 
 def _rounds(first: float, suite: bool, repeats: int) -> int:
-    """How often to measure a row whose first call took so many seconds."""
+    """How often to measure a row, by the seconds of its first call."""
     if first < QUICK:
         return 5 * repeats
     return 1 if first > SLOW and not suite else repeats
 
 
 def _timed(call: Callable[[], dict[str, float]]) -> tuple[float, dict[str, float]]:
-    # the library's warnings are about versions and iterations; what it prints is not ours to answer with
+    # The library warns about versions and iterations. Its output must not mix with that of this process.
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         start = time.perf_counter()
@@ -196,14 +195,14 @@ def _timed(call: Callable[[], dict[str, float]]) -> tuple[float, dict[str, float
 
 
 def _scores(row: str, scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
-    """By our key, the value of each side."""
+    """Our key -> the value of each side."""
     ours, theirs = scores.get("ours", {}), scores.get("peer", {})
     pairs = SUITE.get(row) or {metrics.describe(row).main: ""}
     return {key: {"ours": ours.get(key), "peer": theirs.get(their)} for key, their in pairs.items()}
 
 
 def main(text: str) -> Iterator[dict[str, Any]]:
-    """The rows that the JSON ``text`` of a task asks for, as they get done."""
+    """The rows of a task, a JSON ``text``, one after the other."""
     task = Task(**json.loads(text))
     table = task.table()
     for row in task.metrics:

@@ -1,13 +1,14 @@
 """Seconds per metric, beside a peer's: ``python -m benchmarks.metrics`` (``make bench-metrics``).
 
-The suite that the 12,600-model study computes for every model, on codes of a made-up model of dSprites (``benchmarks.synthetic_codes``) or
-from a file, for ours and for disentanglement_lib (``benchmarks.disentanglement_lib``) where that is installed; then all of our other metrics
-of codes. Each number of threads is a process of its own (``benchmarks.metric_timing``), in which the two sides take turns.
+It measures the suite, the metrics that the 12,600-model study computes for every model, on codes of a made-up
+model of dSprites (``benchmarks.synthetic_codes``) or from a file: ours, and those of disentanglement_lib
+(``benchmarks.disentanglement_lib``) if it is installed. Then it measures all our other metrics of codes. Each
+number of threads is a process of its own (``benchmarks.metric_timing``), in which the two sides take turns.
 
-    seconds   wall time of one call from arrays in memory to scores; the median over the calls after a first one. What is imported before or
-              by that is not counted. The peer's calls of more than 5 seconds are made once
+    seconds   wall time of one call, from arrays in memory to scores: the median over the calls after the
+              first one. Imports do not count. The peer's calls of more than 5 seconds are made once
     × ours    the peer's seconds / ours
-    scores    of both sides, which should agree: exactly where nothing is drawn or fitted
+    scores    of both sides, which should agree: exactly if nothing is drawn or fitted
 """
 
 from __future__ import annotations
@@ -40,18 +41,21 @@ DEFAULTS: dict[str, Any] = {
 }
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "disentanglement-lib", "gin-config")
 IDLE = 0.5
-"""Load of the machine up to which nothing is said of it."""
+"""Load of the machine above which a note warns of it."""
 
 
 def selected(only: Sequence[str] | None, file: bool) -> list[str]:
-    """Rows of the suite, then the other metrics; ``file``: codes come from one, which has no standard deviations."""
+    """Rows of the suite, then the other metrics. file: codes come from one, without standard deviations."""
     arrays = ["codes", "factors", "targets", *([] if file else ["mean", "std"])]
     rows = [*SUITE, *metric_timing.others(arrays)]
     return [row for row in rows if not only or {row, *metric_timing.ours_of(row)} & set(only)]
 
 
 def measure(task: Task) -> Iterator[dict[str, Any]]:
-    """The rows that a process of ``task.threads`` threads answers, as they come. Raises RuntimeError if it ends before the last."""
+    """The rows of a process of ``task.threads`` threads, as they come.
+
+    Raises RuntimeError if the process ends before the last row.
+    """
     threads = {
         f"{library}_NUM_THREADS": str(task.threads)
         for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")
@@ -63,13 +67,13 @@ def measure(task: Task) -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         try:
             yield from map(json.loads, process.stdout)
-        except BaseException:  # also when whoever asked wants no more
+        except BaseException:  # also if the caller stops iterating
             process.kill()
             raise
     if process.returncode:
         raise RuntimeError(
-            f"the process of {task.threads} thread(s) ended with status {process.returncode} before it had measured all; "
-            "its own words are above"
+            f"the process of {task.threads} thread(s) ended with status {process.returncode} before it had "
+            "measured all; its own error is above"
         )
 
 
@@ -104,14 +108,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
     settings = parser.parse_args(arguments)
     if settings.codes and settings.sizes:
-        parser.error("--sizes are of the made-up model; with --codes the file says them")
-    asked = [
+        parser.error("--sizes belong to the made-up model; leave them out with --codes")
+    numbers = [
         *(settings.rows or []),
         *(settings.points or []),
         *(settings.threads or []),
         settings.repeats or 1,
     ]
-    if min(asked) < 1:
+    if min(numbers) < 1:
         parser.error("rows, points, threads and repeats: numbers from 1")
     if settings.sizes and (len(settings.sizes) < 2 or min(settings.sizes) < 2):
         parser.error("--sizes: two factors or more, each of two values or more")
@@ -166,24 +170,24 @@ def main(arguments: Sequence[str] | None = None) -> Path:
 
 
 def remarks(settings: argparse.Namespace, names: Sequence[str], load: float, peer: bool) -> list[str]:
-    """What a reader of the figures should know of this run."""
+    """Notes for a reader of the figures of this run."""
     notes = []
     measured = {metric for row in names for metric in (row, *metric_timing.ours_of(row))}
     if missing := sorted(set(settings.only or ()) - measured):
-        notes.append(f"left out, for want of arrays beside codes and factors: {', '.join(missing)}")
+        notes.append(f"left out, as they need arrays beside codes and factors: {', '.join(missing)}")
     if load > IDLE:
         notes.append(f"load {load:.1f} before the start: if others use this machine, times are too long")
     if not peer and not settings.skip_peer:
-        notes.append(f"{PEER} is not installed (make bench-metrics does, or peers.txt says how): ours alone")
-    if peer and settings.codes:
         notes.append(
-            "a file knows no codes of fresh images, which the peer's β-VAE and FactorVAE scores draw"
+            f"{PEER} is not installed: ours alone. Install it with make bench-metrics, or as peers.txt says"
         )
+    if peer and settings.codes:
+        notes.append("a file has no codes of fresh images, which the peer's β-VAE and FactorVAE scores draw")
     return notes
 
 
 def heading(described: Mapping[str, Any], settings: argparse.Namespace) -> str:
-    """What is measured, on what."""
+    """The source of the codes and the machine."""
     rows = "all rows" if settings.rows is None else "{:,} training and {:,} test rows".format(*settings.rows)
     source = settings.codes or f"a made-up model, factors of {', '.join(map(str, settings.sizes))} values"
     versions = ", ".join(f"{name} {described[name] or '-'}" for name in LIBRARIES[:4])
@@ -201,7 +205,7 @@ def write(
     notes: Sequence[str],
     results: Mapping[int, Sequence[Mapping[str, Any]]],
 ) -> None:
-    """Everything as JSON, put in place at once."""
+    """Write everything as JSON, in one step."""
     plain = {key: value for key, value in vars(settings).items() if key != "out"}
     content = {
         "benchmark": "metrics",

@@ -1,32 +1,30 @@
 """Candidates for packing: ``python -m benchmarks.packing``. How should n models of one shape share a device?
 
-    turns       what ships: ``vaecore.packing.advance`` in one process (on a GPU captured steps on a stream each, on a CPU one after the other)
-    stacked     weights stacked, one step vectorised over the models (``benchmarks.contestants.stacked``), in one process
-    processes   n processes that each train one, with an n-th of the cores as threads
+    turns       as in a study, ``vaecore.lockstep.advance`` in one process: on a GPU captured steps on a
+                stream for each model, on a CPU one model after the other
+    stacked     stacked weights and one step vectorised over the models, in one process
+                (``benchmarks.contestants.stacked``)
+    processes   n processes that train one model each, with 1/n of the cores as threads
 
-Images per second summed over the models, for n = 1, 2, 4, 8: the convolutional network at 64×64, where arithmetic counts, and a small dense
-one at 8×8, where overhead does. Measured in turns, medians over the rounds (``benchmarks.measure``).
+Images per second summed over the models, for n = 1, 2, 4, 8: for the convolutional network at 64×64, where
+arithmetic dominates, and for a small dense network at 8×8, where overhead dominates. The candidates are
+measured in turns; results are medians over the rounds (``benchmarks.measure``).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks import machine, sprites, study_model
+from benchmarks import command, machine, sprites
 from benchmarks.contestants import Layout, Spec
-from benchmarks.measure import Entry, rounds
-from benchmarks.staff import Staff
+from benchmarks.measure import Entry, Groups, rounds
 from benchmarks.table import table
 
-__all__ = ["CANDIDATES", "main"]
+__all__ = ["CANDIDATES", "main", "parse"]
 
 CANDIDATES = {"turns": "ours", "stacked": "stacked", "processes": "ours"}
 """Candidate -> contestant."""
@@ -58,23 +56,18 @@ def measure(
             )
             layout = Layout(n, max(1, cores // n)) if apart else Layout(1, cores)
             entries[candidate, n] = Entry(spec, layout)
-    staff = Staff(settings.device, folder)
-    try:
-        staff.start([entry.layout for entry in entries.values()])
+    with Groups(settings.device, folder) as groups:
+        groups.start([entry.layout for entry in entries.values()])
         for entry in entries.values():
-            entry.prepare(staff.take(entry.layout))
+            entry.prepare(groups.take(entry.layout))
         rounds(list(entries.values()), settings.rounds, settings.seconds)
         for entry in entries.values():
             entry.finish()
-    finally:
-        staff.dismiss()
-        for entry in entries.values():
-            entry.drop()
     return entries
 
 
 def packing_table(entries: dict[tuple[str, int], Entry], models: Sequence[int]) -> str:
-    """A row per candidate, a column per n: images/s, and times what ships with one model."""
+    """A row per candidate, a column per n: images/s, and the ratio to one model of the suite."""
     reference = entries.get(("turns", models[0]))
     alone = reference.rate if reference else None
     rows = []
@@ -92,40 +85,28 @@ def packing_table(entries: dict[tuple[str, int], Entry], models: Sequence[int]) 
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.packing", description=__doc__.split("\n")[0])
-    families = list(study_model.FAMILIES)
-    parser.add_argument("--families", nargs="+", choices=families, default=["vae"], metavar="FAMILY")
+    options = ("families", "seconds", "rounds", "chunk", "images", "precision", "device", "out")
+    parser = command.parser("packing", __doc__, *options, families=["vae"], seconds=3.0, rounds=3)
     parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
     parser.add_argument("--candidates", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES))
     parser.add_argument("--models", type=int, nargs="+", default=[1, 2, 4, 8], help="numbers of models")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each candidate")
-    parser.add_argument("--chunk", type=int, help="steps between two looks at the clock")
-    parser.add_argument("--images", type=int, default=20_000, help="of dSprites, evenly spaced")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
-    settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return settings
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
     """Measure, print, write; the JSON file's path."""
     settings = parse(arguments)
     described = machine.describe(settings.device)
-    print(
-        f"packing on {described['device']}, {described['cores']} cores, torch {described['torch']}; images/s"
-    )
+    print(f"packing, images/s: {machine.heading(described)}")
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         sprites.write(settings.images, folder)
         for network in settings.networks:
             for family in settings.families:
-                print(f"{datetime.now():%H:%M:%S} {network}, {family}", flush=True)
+                command.log(f"{network}, {family}")
                 entries = measure(network, family, settings, folder)
-                print(packing_table(entries, settings.models), flush=True)
+                print(f"{network}, {family}\n{packing_table(entries, settings.models)}", flush=True)
                 results[f"{network} {family}"] = [
                     {
                         "candidate": candidate,
@@ -145,8 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         name += "-" + "-".join(settings.networks)
     path = machine.result_path(name, described, ".json", settings.out)
     options = {name: value for name, value in vars(settings).items() if name != "out"}
-    content = {"benchmark": "packing", "machine": described, "settings": options, "results": results}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    command.write(
+        path, {"benchmark": "packing", "machine": described, "settings": options, "results": results}
+    )
     print(f"written: {path}")
     return path
 

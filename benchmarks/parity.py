@@ -1,62 +1,56 @@
-"""Loss parity: ``python -m benchmarks.parity``. Does the fast path learn what a plain float32 loop learns?
+"""Loss parity: do the fast path and a plain float32 loop learn the same? ``python -m benchmarks.parity``
 
-Trains every family by both paths (``benchmarks.curves``) from several seeds, 2,000 steps of the study's model on dSprites, and compares the
-curves of the loss and its terms with what differs between seeds (``benchmarks.seed_noise`` states the criterion). Prints a table, and writes
-a JSON file with all curves and a figure (where matplotlib can be imported) to benchmarks/results/.
+Trains every family on both paths (``benchmarks.curves``) from several seeds, 2,000 steps of the study's model
+on dSprites. Compares the difference between the paths, in the curves of the loss and its terms, with the
+differences between seeds (``benchmarks.seed_noise`` states the criterion). Prints a table and writes to
+benchmarks/results/ a JSON file with all curves and, if matplotlib is installed, a figure.
 
-Every finished run is kept in benchmarks/scratch/, named by its settings and by a digest of the code: a run that was cut short goes on with
-the runs that are missing, and code that has changed starts anew.
+Every finished run is kept in benchmarks/scratch/, in a folder named by a digest of the settings and the code.
+An interrupted command resumes with the missing runs; after a change of the code all runs start again.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
 import json
 import multiprocessing
-import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks import machine, sprites, study_model
+from benchmarks import command, machine, sprites
 from benchmarks.curves import PATHS, Course, Curves, curves
 from benchmarks.reference import WITH_CRITIC
 from benchmarks.seed_noise import LEVEL, compare
 from benchmarks.table import table
 from vaecore.memory import keep_freed_memory
 
-__all__ = ["main"]
+__all__ = ["main", "parse"]
 
-SCRATCH = Path(__file__).parent / "scratch"
-SOURCES = Path(__file__).parents[1] / "vaecore"
+HERE = Path(__file__).parent
 Task = tuple[str, int, str]
 """Family, seed, path."""
 
 
 def run(task: Task, course: Course, folder: Path, file: Path) -> None:
-    """One run in a process of its own, its curves written to ``file`` at once."""
+    """One run, in its own process; its curves are written to ``file``."""
     family, seed, path = task
-    keep_freed_memory()  # the plain loop as well: it saves time and changes no result
-    found = curves(path, family, sprites.packed(folder), seed, course)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(found))
-    os.replace(temporary, file)
+    keep_freed_memory()  # for the plain loop too: it saves time and changes no result
+    command.write(file, curves(path, family, sprites.packed(folder), seed, course), indent=None)
 
 
 def run_all(
     tasks: Sequence[Task], course: Course, images: int, processes: int, threads: int
 ) -> dict[Task, Curves]:
-    """The curves of all tasks: those in scratch, and the others run now."""
-    scratch = SCRATCH / f"parity-{_digest(course, images)}"
+    """The curves of all tasks; tasks whose curves are not in scratch are run now."""
+    scratch = command.SCRATCH / f"parity-{_digest(course, images)}"
     scratch.mkdir(parents=True, exist_ok=True)
     files = {task: scratch / f"{task[0]}-{task[2]}-{task[1]}.json" for task in tasks}
     missing = [task for task in tasks if not files[task].exists()]
@@ -73,29 +67,18 @@ def run_all(
             for number, future in enumerate(as_completed(running), 1):
                 future.result()
                 family, seed, path = running[future]
-                print(
-                    f"{datetime.now():%H:%M:%S} {family}, seed {seed}, {path}: {number} of {len(missing)}",
-                    flush=True,
-                )
+                command.log(f"{family}, seed {seed}, {path}: {number} of {len(missing)}")
     return {task: json.loads(file.read_text()) for task, file in files.items()}
 
 
 def _digest(course: Course, images: int) -> str:
-    """Of all that a curve depends on."""
-    digest = hashlib.sha256(json.dumps([asdict(course), images, torch.__version__]).encode())
-    here = Path(__file__).parent
-    for path in [
-        *sorted(SOURCES.rglob("*.py")),
-        here / "reference.py",
-        here / "curves.py",
-        here / "study_model.py",
-    ]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    """Digest of all that a curve depends on."""
+    code = [(HERE / name).read_text() for name in ("reference.py", "curves.py", "study_model.py")]
+    return command.digest([asdict(course), images, torch.__version__, machine.engine(), *code])
 
 
 def compared(family: str, seeds: Sequence[int], done: dict[Task, Curves]) -> dict[str, Any]:
-    """The family's verdict and curves."""
+    """The family's comparison and curves."""
     shared = set(done[family, seeds[0], "fast"]) & set(done[family, seeds[0], "reference"]) - {"step"}
     terms = [name for name in done[family, seeds[0], "reference"] if name in shared]
     stacked = {
@@ -126,31 +109,20 @@ def parity_table(results: dict[str, Any]) -> str:
             )
         says = {True: "within seed noise", False: "NOT within seed noise", None: "no verdict: needs 4 seeds"}
         verdicts.append(
-            f"{family}: {says[comparison['within_seed_noise']]} (T {comparison['T']:.3g}, p {comparison['p']:.3g}, "
-            f"bound p > {LEVEL})"
+            f"{family}: {says[comparison['within_seed_noise']]} "
+            f"(T {comparison['T']:.3g}, p {comparison['p']:.3g}, bound p > {LEVEL})"
         )
     head = ["mean of fast - mean of reference", "max nats", "rms nats", "max σ", "rms σ", "outside ±2 s.e."]
     return table(head, rows) + "\n" + "\n".join(verdicts)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__.split("\n")[0])
-    families = list(study_model.FAMILIES)
-    parser.add_argument("--families", nargs="+", choices=families, default=families, metavar="FAMILY")
+    parser = command.parser("parity", __doc__, "families", "images", "precision", "device", "out")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds; a verdict needs 4")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--every", type=int, default=50, help="steps per recorded interval")
-    parser.add_argument(
-        "--processes", type=int, default=None, help="runs at the same time; a core each on a CPU"
-    )
-    parser.add_argument("--images", type=int, default=20_000, help="of dSprites, evenly spaced")
-    parser.add_argument(
-        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the fast path"
-    )
-    parser.add_argument("--device", choices=["cpu", "cuda"])
-    parser.add_argument("--out", type=Path, help="folder of what is written, instead of benchmarks/results")
+    parser.add_argument("--processes", type=int, help="runs at the same time; default: one per core of a CPU")
     settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     settings.processes = settings.processes or min(machine.cores(), 16 if settings.device == "cpu" else 2)
     return settings
 
@@ -161,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     course = Course(settings.steps, settings.every, settings.precision, settings.device)
     described = machine.describe(settings.device)
     seeds = range(settings.seeds)
-    # the slow ones first
+    # slow families first
     order = sorted(settings.families, key=lambda family: family not in WITH_CRITIC)
     tasks = [(family, seed, path) for family in order for seed in seeds for path in reversed(PATHS)]
     threads = max(1, machine.cores() // settings.processes)
@@ -175,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         "settings": asdict(course) | {"images": settings.images, "seeds": settings.seeds},
         "families": results,
     }
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n")
+    command.write(path, content, indent=None)
     print(f"written: {path}")
     if importlib.util.find_spec("matplotlib") is None:
         print("no figure: matplotlib is not installed")

@@ -1,7 +1,9 @@
-"""The figure of ``benchmarks.parity``: curves of both paths over each other, and their difference in seeds' standard deviations.
+"""The figure of ``benchmarks.parity``: the curves of both paths, and their difference in standard deviations
+of seeds.
 
-A row per family; distortion, rate and loss with every seed as a thin line; right the difference of the seeds' means against the ± 2 σ/√S
-within which a mean over S seeds varies.
+It has a row per family. The panels on the left show distortion, rate and loss, with a thin line for every
+seed. The panel on the right shows the difference of the means, beside the range ± 2 σ/√S of a mean over S
+seeds.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ STYLES = {"reference": "-", "fast": "--"}
 
 
 def draw(content: Mapping[str, Any], path: Path) -> Path:
-    """Draw what ``benchmarks.parity`` wrote, to ``path``."""
+    """Draw the content of a result of ``benchmarks.parity`` to the file ``path``."""
     families = content["families"]
-    # the same file from the same figures; text stays text
+    # equal content gives equal files; text stays text
     matplotlib.rcParams |= {"svg.hashsalt": "parity", "svg.fonttype": "none"}
     figure = Figure(figsize=(13, 2.6 * len(families) + 0.6), layout="constrained")
     axes = figure.subplots(len(families), len(SHOWN) + 1, squeeze=False)
@@ -44,8 +46,9 @@ def draw(content: Mapping[str, Any], path: Path) -> Path:
     axes[0, -1].legend(fontsize=7)
     settings, machine = content["settings"], content["machine"]
     figure.suptitle(
-        f"fast path ({settings['precision']}) and plain float32 loop, {settings['seeds']} seeds, dSprites, batch "
-        f"{settings['batch_size']}; {machine['device']}, torch {machine['torch']}, {machine['date'][:10]}",
+        f"fast path ({settings['precision']}) and plain float32 loop, {settings['seeds']} seeds, dSprites, "
+        f"batch {settings['batch_size']}; "
+        f"{machine['device']}, torch {machine['torch']}, {machine['date'][:10]}",
         fontsize=10,
     )
     figure.savefig(path, metadata={"Date": None})

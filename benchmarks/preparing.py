@@ -1,22 +1,20 @@
-"""Memory and time that preparing a data set of its true size takes, on made-up data in the official format.
+"""Memory and time to prepare a data set of its true size, from made-up data in the official format.
 
     python -m benchmarks.preparing [mpi3d_real shapes3d]
 
-Writes a file of the official layout and size into a folder (``--folder``, which needs room for twice the data set: 26 GB for
-MPI3D-real, the largest), prepares it in a process of its own, and reads that process's peak of resident memory (VmHWM of
-/proc/self/status), the images per second, and whether what was prepared are the images that were written.
+Writes a file of the official layout and size into a folder and prepares it in a separate process. Reports
+that process's peak of resident memory (VmHWM of /proc/self/status) and the images per second, and checks that
+the prepared images are those that were written. ``--folder`` needs room for twice the data set: 26 GB for
+MPI3D-real, the largest.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import machine
+from benchmarks import command, machine
 from benchmarks.table import table
 
 __all__ = ["SETS", "main", "measure"]
 
 LIMIT = 1 << 30
-"""Bytes that preparing may take at the most."""
+"""The largest peak of memory that is acceptable, in bytes."""
 BLOCK = 4096
 
 PROGRAM = """
@@ -49,19 +47,21 @@ hashed = time.perf_counter() - began
 began = time.perf_counter()
 meta = prepare("{name}", options, store)
 seconds = time.perf_counter() - began
-peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(json.dumps({{"n": meta["n"], "seconds": seconds, "hashing": hashed, "peak": 1024 * int(peak.split()[1])}}))
+status = Path("/proc/self/status").read_text().splitlines()
+peak = next(line for line in status if line.startswith("VmHWM"))
+peak = 1024 * int(peak.split()[1])
+print(json.dumps({{"n": meta["n"], "seconds": seconds, "hashing": hashed, "peak": peak}}))
 """
 PINS = {
     "mpi3d_real": "options = module.Options(checksum=checksum(raw, 'md5'))",
     "shapes3d": "found = checksum(raw, 'sha256')\nfrom dataclasses import replace\n"
     "module.FILES = (replace(module.FILES[0], checksum=found),)\noptions = module.Options()",
 }
-"""The made-up file's checksum in the place of the official one."""
+"""Data set -> code that replaces the official checksum by that of the made-up file."""
 
 
 def images(n: int, size: tuple[int, ...]) -> Iterator[np.ndarray]:
-    """Made-up images uint8 [BLOCK, 64, 64, 3], each other and told by its first bytes: the row, big-endian."""
+    """Blocks of made-up images, uint8 [up to BLOCK, ...]; an image begins with its row in four bytes."""
     rng = np.random.default_rng(0)
     base = rng.integers(0, 256, (BLOCK, *size), dtype=np.uint8)
     for start in range(0, n, BLOCK):
@@ -72,7 +72,7 @@ def images(n: int, size: tuple[int, ...]) -> Iterator[np.ndarray]:
 
 
 def mpi3d_real(path: Path, n: int = 1_036_800) -> int:
-    """An uncompressed .npz of so many images."""
+    """Write an uncompressed .npz of ``n`` images; their number."""
     size = (64, 64, 3)
     with (
         zipfile.ZipFile(path / "mpi3d_real.npz", "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
@@ -87,7 +87,7 @@ def mpi3d_real(path: Path, n: int = 1_036_800) -> int:
 
 
 def shapes3d(path: Path) -> int:
-    """An HDF5 file of 480,000 images, chunked and compressed as h5py does it by itself; how many."""
+    """Write an HDF5 file of 480,000 images with h5py's chunks and compression; their number."""
     import h5py
 
     sizes = (10, 10, 10, 8, 4, 15)
@@ -98,7 +98,7 @@ def shapes3d(path: Path) -> int:
         )
         rows = stored.chunks[0]
         start = 0
-        flat = np.zeros((rows, *size), np.uint8)  # made-up noise would take an hour to compress
+        flat = np.zeros((rows, *size), np.uint8)  # noise would take an hour to compress
         while start < n:
             count = min(rows, n - start)
             flat.reshape(rows, -1)[:count, :4] = (
@@ -119,10 +119,10 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     """One row of the table."""
     raw = folder / "data" / "raw" / name
     raw.mkdir(parents=True)
-    print(f"{name}: writing a file of the official size", flush=True)
+    command.log(f"{name}: writing a file of the official size")
     n = SETS[name](raw)
     size = sum(path.stat().st_size for path in raw.iterdir())
-    print(f"{name}: preparing {n:,} images from {size / 1e9:.1f} GB", flush=True)
+    command.log(f"{name}: preparing {n:,} images from {size / 1e9:.1f} GB")
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(name=name, pin=PINS[name])],
         cwd=folder,
@@ -135,7 +135,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     prepared = np.load(folder / "data" / "ready" / name / "images.npy", mmap_mode="r")
     assert len(prepared) == found["n"] == n
     chosen = np.random.default_rng(1).choice(n, min(200, n), replace=False)
-    for row in chosen:  # [C, H, W]: the row's four bytes are the first pixel's colours and the second's red
+    for row in chosen:  # [C, H, W]: the four bytes are the first pixel's colours and the second pixel's red
         first, second = prepared[row, :, 0, 0], prepared[row, 0, 0, 1]
         assert int.from_bytes(bytes([*first, second])) == row
     return {
@@ -149,24 +149,18 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> Path:
     """Measure, print, write; the JSON file's path."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.preparing", description=__doc__.split("\n")[0]
-    )
+    parser = command.parser("preparing", __doc__, "out")
     parser.add_argument("datasets", nargs="*", choices=[[], *SETS], metavar="dataset")
-    parser.add_argument("--folder", type=Path, default=Path("benchmarks/scratch"))
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
-    chosen = parser.parse_args(arguments)
+    parser.add_argument("--folder", type=Path, default=command.SCRATCH, help="folder of the data sets")
+    settings = parser.parse_args(arguments)
     described = machine.describe("cpu")
-    path = machine.result_path("preparing", described, ".json", chosen.out)
-    chosen.folder.mkdir(parents=True, exist_ok=True)
+    path = machine.result_path("preparing", described, ".json", settings.out)
+    settings.folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    for name in chosen.datasets or SETS:
-        folder = Path(tempfile.mkdtemp(dir=chosen.folder))
-        try:
-            rows.append(measure(name, folder.absolute()))
-        finally:
-            shutil.rmtree(folder)
-        path.write_text(json.dumps({"machine": described, "rows": rows}, indent=1) + "\n")
+    for name in settings.datasets or SETS:
+        with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
+            rows.append(measure(name, Path(folder).absolute()))
+        command.write(path, {"machine": described, "rows": rows})
     head = ("data set", "images", "raw GB", "ready GB", "seconds", "images/s", "peak MiB")
     cells = [
         (
@@ -180,11 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         )
         for row in rows
     ]
-    print(f"\n{described['device']}\n\n{table(head, cells)}\n\nwritten: {path}")
+    print(f"{machine.heading(described)}\n\n{table(head, cells)}\n\nwritten: {path}")
     return path
 
 
 if __name__ == "__main__":
-    began = time.monotonic()
     main()
-    print(f"{time.monotonic() - began:.0f} s in all")

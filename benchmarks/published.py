@@ -1,57 +1,66 @@
-"""Published numbers: ``python -m benchmarks.published``. Do we learn what disentangling-vae logged (``benchmarks.disentangling_vae``)?
+"""Does training reach published numbers? ``python -m benchmarks.published``
 
-Trains on the full redrawn dSprites, 737,280 images, as it did, but for the order of images: rows are drawn uniformly, and an epoch is
-11,520 steps. Prints each epoch's mean distortion and rate beside what it logged, and a verdict with its tolerance.
+The numbers are those that disentangling-vae logged (``benchmarks.disentangling_vae``). Trains with its
+settings on the full redrawn dSprites, 737,280 images; only the order of images differs: rows are drawn
+uniformly, and an epoch is 11,520 steps. Prints each epoch's mean distortion and rate beside the logged ones,
+and a verdict with its tolerance.
 
-On a GPU all trainings run side by side (``vaecore.packing``), on a CPU one after the other. Each is saved at least every 20 seconds, or
-after every 576 steps, in benchmarks/scratch/ (with --out there), named by a digest of its settings and the code: the same command goes
-on, and one with more epochs goes further. ``--epochs 2`` is the check for a CPU: it reaches the verdict on the second epoch.
+On a GPU all trainings run side by side (``vaecore.lockstep``), on a CPU one after the other. Each training is
+saved every 20 seconds, or every 576 steps if these take longer, in benchmarks/scratch/ or in the folder of
+--out. The file's name has a digest of the settings and the code. To resume, run the same command again, also
+with more epochs. ``--epochs 2`` is the check for a CPU: it reaches the verdict on the second epoch.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import torch
 
-from benchmarks import machine, sprites, study_model
-from benchmarks.disentangling_vae import BATCH_SIZE, EPOCH, FEW, LATENTS, LOGGED, SPREAD, Verdict, compare
+from benchmarks import command, machine, sprites, study_model
+from benchmarks.disentangling_vae import (
+    BATCH_SIZE,
+    EPOCH,
+    FEW,
+    LATENTS,
+    LIKELIHOOD,
+    LOGGED,
+    SPREAD,
+    Verdict,
+    build,
+    compare,
+)
 from benchmarks.table import table
-from benchmarks.worker import reason
-from vaecore import families
+from pipeline.store.files import atomic
 from vaecore.batch import Sampler
 from vaecore.images import Images
-from vaecore.packing import advance
+from vaecore.lockstep import advance
 from vaecore.precision import resolve_precision
 from vaecore.training import Settings, Training
 
-__all__ = ["main"]
+__all__ = ["main", "parse"]
 
-SCRATCH = Path(__file__).parent / "scratch"
 EVERY = 576
-"""Steps of a row, between two looks at the clock; fewer where they do not divide an epoch."""
+"""Steps of a row, between two looks at the clock; fewer if they do not divide an epoch."""
 SAVE_AFTER = 20.0
-"""Seconds."""
-NETWORK, INITIALIZATION, LIKELIHOOD = "burgess", "kaiming", "bernoulli"
+"""Seconds between two saves."""
+NETWORK, INITIALIZATION = "burgess", "kaiming"
 TOLERANCE = f"""\
-allowed: 3 s √(1 + 1/n) for n seeds of ours and one of theirs, s the standard deviation over ours; where fewer than {FEW} were run, s is taken
-as {SPREAD:.1%} of the figure (benchmarks/disentangling_vae.py says why). What differs by more calls for more --seeds first."""
+allowed: 3 s √(1 + 1/n) for n seeds of ours and one of theirs. s is the standard deviation over our seeds;
+with fewer than {FEW} seeds s is assumed to be {SPREAD:.1%} of the figure, for the reasons in
+benchmarks/disentangling_vae.py. If a figure differs by more, run more --seeds first."""
 
 
 @dataclass
 class Run:
-    """One training, its rows, and the file that it is saved in."""
+    """One training, its rows, and the file in which it is saved."""
 
     name: str
     seed: int
@@ -61,7 +70,7 @@ class Run:
     """Distortion and rate of every row, nats."""
     rows_per_epoch: int
     failed: str = ""
-    """Why it ended early: it diverged, the memory did not suffice."""
+    """Why the training failed, for example because it diverged; empty if it did not."""
 
     @property
     def epochs(self) -> list[tuple[float, float]]:
@@ -71,34 +80,22 @@ class Run:
         return [(mean(D for D, _ in rows), mean(R for _, R in rows)) for rows in whole]
 
     def save(self) -> None:
-        if self.failed:  # not at a row: what was saved before stands
+        if self.failed:  # the state is not that of a row; the earlier save stays
             return
-        temporary = self.file.with_suffix(".tmp")
-        torch.save({"training": self.training.state_dict(), "rows": self.rows}, temporary)
-        os.replace(temporary, self.file)
+        with atomic(self.file) as temporary:
+            torch.save({"training": self.training.state_dict(), "rows": self.rows}, temporary)
 
 
 def open_run(name: str, seed: int, data: Sampler, settings: argparse.Namespace, folder: Path) -> Run:
-    """The training from the start, or from where it was saved."""
+    """The training at its saved state, or at its start if it was not saved."""
     logged = LOGGED[name]
-    family = families.build(
-        logged.family,
-        image_shape=data.images.shape,
-        latents=LATENTS,
-        network=NETWORK,
-        initialization=INITIALIZATION,
-        likelihood=LIKELIHOOD,
-        dataset_size=len(data),
-        hyper=logged.hyper,
-        seed=seed,
-    )
+    family = build(name, data, seed, network=NETWORK, initialization=INITIALIZATION)
     precision = resolve_precision(settings.precision, settings.device, family)
     every = math.gcd(EVERY, settings.epoch_steps)
     whole = [logged.family, logged.hyper, logged.learning_rate, seed, len(data), every]
     whole += [LATENTS, NETWORK, INITIALIZATION, LIKELIHOOD, BATCH_SIZE]
     whole += [settings.device, precision, torch.__version__, machine.engine()]
-    digest = hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:12]
-    file = folder / f"published-{name}-{seed}-{digest}.pt"
+    file = folder / f"published-{name}-{seed}-{command.digest(whole)}.pt"
     saved: dict[str, Any] | None = None
     if file.exists():
         saved = torch.load(file, map_location=settings.device, weights_only=True)
@@ -117,13 +114,13 @@ def open_run(name: str, seed: int, data: Sampler, settings: argparse.Namespace, 
 
 
 def goal(settings: argparse.Namespace) -> int:
-    """Steps in all."""
+    """The total number of steps."""
     steps: int = settings.epochs * settings.epoch_steps
     return steps
 
 
 def go_on(runs: Sequence[Run], settings: argparse.Namespace, deadline: float) -> float:
-    """Train ``runs`` to the epochs asked for, or until the ``deadline`` leaves too little for a row; the seconds it took."""
+    """Train ``runs`` to the requested epochs, or until the time is too short for a row; the seconds."""
     start = saved_at = now = time.perf_counter()
     turn = 0.0
     while live := [run for run in runs if run.training.step < goal(settings) and not run.failed]:
@@ -133,13 +130,13 @@ def go_on(runs: Sequence[Run], settings: argparse.Namespace, deadline: float) ->
             break
         for run, outcome in zip(live, advance([run.training for run in live]), strict=True):
             if isinstance(outcome, Exception):
-                run.failed = reason(outcome)
+                run.failed = command.reason(outcome)
                 print(f"{run.name}, seed {run.seed}: FAILED, {run.failed}", flush=True)
                 continue
             step, row = outcome
             run.rows.append((row["distortion"], row["rate"]))
             if step % settings.epoch_steps == 0:
-                say(run)
+                log_epoch(run)
         turn = time.perf_counter() - now
         now += turn
         if now - saved_at > SAVE_AFTER:
@@ -151,18 +148,16 @@ def go_on(runs: Sequence[Run], settings: argparse.Namespace, deadline: float) ->
     return time.perf_counter() - start
 
 
-def say(run: Run) -> None:
+def log_epoch(run: Run) -> None:
+    """Print the last epoch's numbers beside the logged ones."""
     epoch = len(run.epochs) - 1
     logged = LOGGED[run.name].epochs.get(epoch)
     beside = f", logged {_pair(logged)}" if logged else ""
-    print(
-        f"{datetime.now():%H:%M:%S} {run.name}, seed {run.seed}, epoch {epoch}: {_pair(run.epochs[-1])}{beside}",
-        flush=True,
-    )
+    command.log(f"{run.name}, seed {run.seed}, epoch {epoch}: {_pair(run.epochs[-1])}{beside}")
 
 
 def epochs_table(epochs: Mapping[str, Sequence[Sequence[tuple[float, float]]]]) -> str:
-    """A row per epoch, for every run ours (means and standard deviations over seeds) and theirs: distortion / rate."""
+    """A row per epoch with distortion/rate of ours (mean ± standard deviation over seeds) and of theirs."""
     head = ["epoch"]
     for name in epochs:
         head += [name, "logged"]
@@ -179,7 +174,7 @@ def epochs_table(epochs: Mapping[str, Sequence[Sequence[tuple[float, float]]]]) 
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:
-    """A row per figure: ours, theirs, the difference that seeds explain, and whether it is kept."""
+    """A row per figure: ours, theirs, the difference, the largest one that seeds explain, and the verdict."""
     head = ["figure", "ours", "over seeds", "logged", "difference", "allowed", ""]
     lines = [
         [
@@ -208,21 +203,16 @@ def _over_seeds(pairs: Sequence[tuple[float, float]]) -> str:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.published", description=__doc__.split("\n")[0]
-    )
+    parser = command.parser("published", __doc__, "images", "precision", "device", images=sprites.TOTAL)
     parser.add_argument("--families", nargs="+", choices=list(LOGGED), default=list(LOGGED), metavar="FAMILY")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds; their spread takes 3")
-    parser.add_argument("--epoch-steps", type=int, default=EPOCH, help="another number is no comparison")
-    parser.add_argument("--images", type=int, default=sprites.TOTAL, help="of dSprites; likewise")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop in time, to go on later")
-    parser.add_argument("--out", type=Path, help="folder of the JSON file and of what is saved between")
-    settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return settings
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds; 3 or more show their spread")
+    parser.add_argument(
+        "--epoch-steps", type=int, default=EPOCH, help="another number gives no verdict, as do fewer images"
+    )
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop in time, and resume later")
+    parser.add_argument("--out", type=Path, help="folder of the JSON file and of saved trainings")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
@@ -231,10 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     deadline = time.perf_counter() + 60 * settings.minutes
     described = machine.describe(settings.device)
     path = machine.result_path("published", described, ".json", settings.out)
-    folder = settings.out or SCRATCH
+    folder = settings.out or command.SCRATCH
     folder.mkdir(parents=True, exist_ok=True)
     images = Images(torch.from_numpy(sprites.draw(settings.images)), study_model.IMAGE_SHAPE)
-    data = Sampler(images).to(settings.device)  # one copy for all
+    data = Sampler(images).to(settings.device)  # one copy for all trainings
     runs = [
         open_run(name, seed, data, settings, folder)
         for name in settings.families
@@ -242,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     ]
     for run in runs:
         if run.rows:
-            print(f"{run.name}, seed {run.seed}: goes on from step {run.training.step} ({run.file})")
+            print(f"{run.name}, seed {run.seed}: resumed at step {run.training.step} ({run.file})")
     before = sum(run.training.step for run in runs)
     seconds = go_on(runs, settings, deadline)
     images_per_second = (sum(run.training.step for run in runs) - before) * BATCH_SIZE / seconds
@@ -254,13 +244,13 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     verdicts = [each for name, seeds in epochs.items() for each in compare(name, seeds) if comparable]
     failed = sum(bool(run.failed) for run in runs)
     complete = all(run.training.step >= goal(settings) for run in runs) and not failed
-    print(f"distortion/rate in nats, means of epochs, {described['device']}\n{epochs_table(epochs)}")
+    print(f"distortion/rate in nats, means over epochs, {described['device']}\n{epochs_table(epochs)}")
     if verdicts:
         print(f"{verdict_table(verdicts)}\n{TOLERANCE}")
     print(f"{images_per_second:,.0f} images/s over all trainings, {seconds:,.0f} s")
     if not complete and not failed:
         reached = ", ".join(f"{run.name} {run.training.step}" for run in runs)
-        print(f"stopped at steps {reached} of {goal(settings)}: the same command goes on")
+        print(f"stopped at steps {reached} of {goal(settings)}; to resume, run the same command again")
     content = {
         "benchmark": "published",
         "machine": described,
@@ -273,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         "logged": {name: LOGGED[name].epochs for name in settings.families},
         "verdicts": [asdict(each) | {"agrees": each.agrees} for each in verdicts],
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    command.write(path, content)
     print(f"written: {path}")
     return path
 

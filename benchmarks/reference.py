@@ -1,17 +1,21 @@
-"""The study's model in plain PyTorch: nn.Conv2d, autograd, torch.optim.Adam, each objective written out.
+"""The study's model in plain PyTorch: nn.Conv2d, autograd, torch.optim.Adam, and each objective written out.
 
-What a good researcher's script computes, independent of ``vaecore``: a peer in ``benchmarks.training`` and the reference in
-``benchmarks.parity``. Weights are interchangeable with vaecore's, for networks "conv" (sides divisible by 16) and "mlp".
+It is independent of ``vaecore``: a peer in ``benchmarks.training`` and the reference in
+``benchmarks.parity``. Its weights are interchangeable with vaecore's, for the networks "conv" (sides
+divisible by 16) and "mlp".
 
     D = Σ_pixels BCE(x, logits),   R = ½ Σ_l (μ² + σ² - log σ² - 1),   z = μ + σ ε
 
     vae            mean(D + R)
     annealed_vae   mean(D) + γ |mean(R) - C|
-    factor_vae     mean(D + R + γ (c_0(z) - c_1(z)))           encoder and decoder, the critic's weights held
-                   ½ [CE(c(z), 0) + CE(c(π(z)), 1)]            the critic, codes held; a backward pass and an optimizer of its own
-    beta_tc_vae    mean(D + R + (β - 1) TC),   TC_i = log Σ_j w_ij Π_l q(z_il | x_j) - Σ_l log Σ_j w_ij q(z_il | x_j)
+    factor_vae     mean(D + R + γ (c_0(z) - c_1(z)))    encoder and decoder; the critic's weights are constant
+                   ½ [CE(c(z), 0) + CE(c(π(z)), 1)]     critic, with its own backward pass and optimizer;
+                                                        the codes are constant
+    beta_tc_vae    mean(D + R + (β - 1) TC),
+                   TC_i = log Σ_j w_ij Π_l q(z_il | x_j) - Σ_l log Σ_j w_ij q(z_il | x_j)
 
-Everything in nats, means over the batch; symbols as in ``vaecore.families`` and ``vaecore.divergences``, where the papers are named.
+All terms are in nats and means over the batch. ``vaecore.families`` and ``vaecore.divergences`` explain the
+symbols and name the papers.
 """
 
 from __future__ import annotations
@@ -96,7 +100,7 @@ class Model(nn.Module):
 
 
 def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A vaecore family's ``state_dict`` by the names that ``Model`` gives the same weights."""
+    """The ``state_dict`` of a vaecore family with the names of ``Model``."""
     return {
         name.removeprefix("autoencoder.").replace(".convolution.", "."): weight
         for name, weight in state.items()
@@ -111,9 +115,11 @@ def objectives(
     hyper: Hyper,
     dataset_size: int,
 ) -> Terms:
-    """Batch means []: loss, distortion, rate, and the family's own; ``critic_objective`` is to be minimised by the critic.
+    """Batch means []: loss, distortion, rate, and the family's own terms; the critic minimises
+    ``critic_objective``.
 
-    ``noise``: "posterior" standard normal [B, L]; for FactorVAE "permutation" uniform [B, L], whose order permutes each latent.
+    ``noise``: "posterior" is standard normal [B, L]; for FactorVAE "permutation" is uniform [B, L], and its
+    order permutes each latent.
     """
     mean, log_variance = model.encoder(x).float().chunk(2, dim=1)
     z = mean + torch.exp(0.5 * log_variance) * noise["posterior"]
@@ -214,7 +220,7 @@ class Loop:
     def step(
         self, x: Tensor, noise: Mapping[str, Tensor], hyper: Mapping[str, float | Tensor]
     ) -> dict[str, Tensor]:
-        """One update on the batch x; the terms before it."""
+        """Take one step on the batch x; the terms before the step."""
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else nullcontext()
         with autocast:
             terms = objectives(self.family, self.model, x, noise, hyper, self.dataset_size)

@@ -1,22 +1,25 @@
 """Do two sets of S learning curves differ by more than seeds do?
 
-For curves a_s(t), b_s(t) of seeds s = 1..S (two paths of the same training), per term and recorded step t
+For curves a_s(t), b_s(t) of seeds s = 1..S (two paths of the same training), per term and recorded step t:
 
     gap     Δ(t) = mean_s a_s(t) - mean_s b_s(t)
     seeds   σ(t) = standard deviation over s of b_s(t), the reference
 
-and the size of the difference is max and root mean square over t of |Δ| in nats and of |Δ| / σ.
+The size of the difference is the maximum and the root mean square over t of |Δ| in nats and of |Δ| / σ.
 
-Verdict. Let T = max over terms and t of |Δ(t)| / σ_all(t), σ_all the standard deviation of all 2S curves. If it does not matter which path
-a curve came from, any of the (2S choose S) ways to split the same 2S curves in two halves could as well have been the split by path. p is
-the share of splits whose T is at least as large. The difference is within seed noise if p > 0.05. That is a permutation test: exact for any
-distribution, for all terms and steps at once (no step is excused and none counted twice), blind to nothing but pairing. With S < 4 there are
-too few splits for a p below 0.05, and no verdict is given.
+Verdict. Let T = max over terms and t of |Δ(t)| / σ_all(t), where σ_all is the standard deviation of all 2S
+curves. If the path of a curve makes no difference, the split by path is as likely as any of the (2S choose S)
+splits of the 2S curves into two halves. p is the share of splits whose T is at least as large. The difference
+is within seed noise if p > 0.05. This is a permutation test: it is exact for any distribution, and it covers
+all terms and steps at once. It ignores only the pairing of curves by seed. With S < 4 there are too few
+splits for a p below 0.05, so there is no verdict.
 
-The two paths of a seed see the same batches and noise, so Δ is far smaller than between independent runs as long as training has not
-amplified rounding: |Δ| / σ tells that; the verdict only asks whether seeds could explain it.
+The two paths of a seed see the same batches and noise. So Δ is far smaller than between independent runs,
+until training has amplified the rounding. |Δ| / σ shows this; the verdict only says whether seeds could
+explain Δ.
 
-The first 5 % of the steps are left out: all seeds begin at nearly the same loss, so that σ says nothing there yet.
+The first 5 % of the steps are left out: all seeds begin at nearly the same loss, so σ is not meaningful
+there.
 """
 
 from __future__ import annotations
@@ -37,9 +40,11 @@ SEEDS_FOR_A_VERDICT = 4
 def compare(
     steps: np.ndarray, fast: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
-    """Sizes per term, T, p and the verdict, from curves [S, number of recorded steps] by term; ``steps`` is theirs.
+    """Sizes per term, T, p and the verdict, from curves [S, recorded steps] by term; ``steps`` are the
+    recorded steps.
 
-    ``outside`` counts the (term, step) at which the fast paths' mean leaves the reference's mean ± 2 σ / √S.
+    ``outside`` is the number of steps at which the fast path's mean is outside the reference's mean ± 2 σ /
+    √S.
     """
     kept = steps > SKIPPED * steps[-1]
     terms: dict[str, Any] = {}
@@ -74,14 +79,14 @@ def _permutation(curves: np.ndarray) -> tuple[float, float]:
         return float(np.abs(2 * one - total).max() / S)
 
     observed = largest(tuple(range(S)))
-    # a split and its mirror image are the same: the first curve is always in the first half
+    # a split and its mirror image are the same, so the first curve is always in the first half
     splits = [largest((0, *others)) for others in combinations(range(1, 2 * S), S - 1)]
-    smallest = observed * (1 - 1e-12)  # sums in another order
+    smallest = observed * (1 - 1e-12)  # sums in another order are rounded differently
     return float(np.mean([smallest <= T for T in splits])), observed
 
 
 def _spread(curves: np.ndarray) -> np.ndarray:
-    """Standard deviation over the curves; where all are the same, that of rounding, not zero."""
+    """Standard deviation over the curves; if all are equal, a value of the size of rounding, not zero."""
     if len(curves) < 2:
         return np.full(curves.shape[1], np.nan)
     return np.maximum(curves.std(0, ddof=1), 1e-9)

@@ -1,6 +1,7 @@
-"""Models and trainings of a few steps on a few noisy images, of every family and of a double: what checks of the engine advance.
+"""Small models and trainings for checks of the engine: every family and a double, on a few noisy images.
 
-Everything that can move does: scheduled options, the learning rate, the likelihood's scale, and, in the double, a part without a gradient.
+Everything that can change during training does: scheduled options, the learning rate, the scale of the
+likelihood and, in the double, a part without a gradient.
 """
 
 from __future__ import annotations
@@ -18,12 +19,27 @@ from vaecore.nuisances import Nuisance
 from vaecore.options import Option
 from vaecore.training import Settings, Training
 
-__all__ = ["CLASSES", "EVERY", "FACTOR_SIZES", "PARTS", "SHAPE", "Averaging", "L", "N", "begin", "example", "known", "make", "sampler", "start"]  # fmt: skip
+__all__ = [
+    "CLASSES",
+    "EVERY",
+    "FACTOR_SIZES",
+    "PARTS",
+    "SHAPE",
+    "Averaging",
+    "L",
+    "N",
+    "begin",
+    "example",
+    "known",
+    "make",
+    "sampler",
+    "start",
+]
 
 N, L, SHAPE = 40, 3, (1, 8, 8)
 CLASSES, FACTOR_SIZES = 4, (2, 3)
 PARTS = {"critic_width": 10, "components": 5}
-"""Options that say how large a part of a family is -> a small size."""
+"""Option for the size of a part of a family -> a small size."""
 MOVING = {"schedule": "linear", "from": 0, "to": 2, "steps": 9}
 SMALL = {"name": "mlp", "hidden": [12]}
 LEARNED = {"name": "gaussian", "sigma": "learned"}
@@ -33,7 +49,7 @@ EVERY = [*names(), DOUBLE]
 
 
 class Averaging(Family):
-    """A double of a family with a part that moves without a gradient: its codes' running mean, as a codebook's would be."""
+    """A double of a family: the running mean of its codes changes without a gradient, like a codebook."""
 
     options: ClassVar[Mapping[str, Option]] = {"pull": Option("towards the running mean", scheduled=True)}
     average: Tensor
@@ -73,7 +89,7 @@ def make(
     dataset_size: int = N,
     **hyper: object,
 ) -> Family:
-    """A model of one of ``EVERY``; ``hyper``: what its options have otherwise than in ``example``."""
+    """A model of one of ``EVERY``; ``hyper`` overrides options of ``example``."""
     if name == DOUBLE:
         options = {"network": network, "likelihood": likelihood, "corruption": corruption}
         twin = make("vae", seed=seed, shape=shape, initialization=initialization, **options)
@@ -101,7 +117,7 @@ def known(n: int) -> dict[str, Tensor]:
 
 
 def sampler(size: int = 8, nuisance: str | None = None, rows: Tensor | None = None) -> Sampler:
-    """N images of random bytes, dressed by a nuisance if wanted, with labels and factors."""
+    """N images of random bytes, with labels, factors and, if it is given, a nuisance."""
     pixels = torch.randint(0, 256, (N, 1, size, size), generator=torch.Generator().manual_seed(0))
     dressing = None
     if nuisance is not None:
@@ -128,7 +144,10 @@ def start(
     hyper: Mapping[str, Any] | None = None,
     **changed: Any,
 ) -> Training:
-    """A training of 12 steps of one of ``EVERY``, whose scheduled options and learning rate move; ``changed``: of its settings."""
+    """A training of 12 steps of one of ``EVERY``, with changing scheduled options and learning rate.
+
+    ``changed`` overrides its settings.
+    """
     data = data or sampler(size, nuisance, rows)
     declared = Averaging.options if name == DOUBLE else family_class(name).options
     chosen = dict(hyper or {key: MOVING for key, each in declared.items() if each.scheduled})
@@ -155,6 +174,6 @@ def start(
 
 
 def begin(name: str, **changed: Any) -> Training:
-    """``start`` with convolutions, a scale that is learnt, and two rows of six steps."""
+    """``start`` with convolutions, a learned scale of the likelihood, and two rows of six steps each."""
     options: dict[str, Any] = {"network": "conv", "likelihood": LEARNED, "record_every": 6}
     return start(name, **(options | changed))

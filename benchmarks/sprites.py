@@ -1,10 +1,11 @@
-"""dSprites for the contestants: the same images bit-packed for ours, as float32 for the peers, in two files that all processes map.
+"""dSprites for the contestants: the same images bit-packed for ours and as float32 for the peers, in two
+files.
 
-n images, evenly spaced over the 737,280 of the full grid: image k is number floor(k · 737280 / n) in lexicographic order of (shape, scale,
-orientation, pos_x, pos_y).
+The n images are evenly spaced over the 737,280 of the full grid: image k is number floor(k · 737280 / n) in
+the lexicographic order of (shape, scale, orientation, pos_x, pos_y). All processes map the files into memory.
 
-    packed.npy   uint8 [n, 512]              what ``vaecore.images.Images`` holds; eight pixels per byte
-    float.npy    float32 [n, 1, 64, 64]      32 times as large; what a TensorDataset holds
+    packed.npy   uint8 [n, 512]              for ``vaecore.images.Images``; eight pixels per byte
+    float.npy    float32 [n, 1, 64, 64]      for a TensorDataset; 32 times as large
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PIXELS = sprites.SIZE**2
 def draw(n: int) -> np.ndarray:
     """uint8 [n, 512], bit-packed."""
     if not 1 <= n <= TOTAL:
-        raise ValueError(f"dSprites has {TOTAL} images, {n} cannot be drawn: give --images from 1 to {TOTAL}")
+        raise ValueError(f"--images {n}: dSprites has {TOTAL} images; give a number from 1 to {TOTAL}")
     chosen = np.arange(n) * TOTAL // n
     rows = np.empty((n, PIXELS // 8), np.uint8)
     positions = np.arange(POSITIONS)
@@ -46,7 +47,7 @@ def draw(n: int) -> np.ndarray:
 
 
 def write(n: int, folder: Path) -> None:
-    """Both files, into ``folder``."""
+    """Write both files into ``folder``."""
     rows = draw(n)
     np.save(folder / "packed.npy", rows)
     pixels = np.lib.format.open_memmap(
@@ -59,20 +60,20 @@ def write(n: int, folder: Path) -> None:
 
 
 def packed(folder: Path, side: int = sprites.SIZE) -> Images:
-    """The images as ours stores them; for a smaller ``side``, every (64 / side)th pixel as uint8."""
+    """The images for ours, bit-packed; for a ``side`` below 64, every (64 / side)th pixel as uint8."""
     rows = np.load(folder / "packed.npy")
     if side == sprites.SIZE:
         return Images(torch.from_numpy(rows), (1, side, side))
     if sprites.SIZE % side:
-        raise ValueError(f"images are thinned from 64×64 to a side that divides 64, got {side}")
+        raise ValueError(f"side {side}: expected a divisor of 64, the side of dSprites")
     every = sprites.SIZE // side
     pixels = np.unpackbits(rows, axis=1).reshape(-1, 1, sprites.SIZE, sprites.SIZE)[:, :, ::every, ::every]
     return Images(torch.from_numpy(255 * pixels), (1, side, side))
 
 
 def floats(folder: Path) -> Tensor:
-    """The images as peers store them, float32 [n, 1, 64, 64]: one mapping for all processes, every page of it read."""
-    # copy-on-write, so that PyTorch need not warn of memory that cannot be written
+    """The images for peers, float32 [n, 1, 64, 64]: a file mapped into memory, with every page read."""
+    # copy-on-write, because PyTorch warns of read-only memory
     pixels = torch.from_numpy(np.load(folder / "float.npy", mmap_mode="c"))
     pixels.sum()
     return pixels

@@ -1,15 +1,17 @@
 """Where the time of a training step goes: ``python -m benchmarks.step_profile`` (``make profile``).
 
-Profiles warm steps of the study's model by torch.profiler, prints a table of groups of operations, and writes the trace for a browser
-(chrome://tracing, ui.perfetto.dev) to benchmarks/traces/. On a CPU an operation's time is its own, without those that it calls; on a GPU it is
-that of its kernels. What is left of the wall time, "Python and waiting", is the interpreter's and, on a GPU, the launches'.
+Profiles warm steps of the study's model with torch.profiler, prints a table of groups of operations, and
+writes the trace for a browser (chrome://tracing, ui.perfetto.dev) to benchmarks/traces/. On a CPU the time of
+an operation excludes the operations that it calls; on a GPU it is the time of its kernels. The rest of the
+wall time, "Python and waiting", is the interpreter's and, on a GPU, that of the launches.
 
-A profiler must not slow what it shows. On a CPU it may: what it records takes memory between a step's large blocks, so that freed blocks go
-back to the system and every page of the next ones is cleared again, which has made a ReLU of 4 MB look many times as slow. Here the
-process keeps freed memory, and has a gigabyte of it before profiling starts. (So has a script that is profiled, which does not keep it else.) The table says how long a step took with and without the profiler;
-beyond 15 % do not trust it.
+On a CPU the profiler may slow the step: its records take memory between the step's large blocks, so freed
+blocks go back to the system, and every page of the next blocks is cleared again. A ReLU of 4 MB has looked
+many times too slow for that reason. Therefore the process keeps freed memory, and has a gigabyte of it before
+the profile starts. The table says how long a step took with and without the profiler; if they differ by more
+than 15 %, do not trust it.
 
-(Not named ``profile``: that is a module of Python's own.)
+The module is not named ``profile``, because Python has a module of that name.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks import machine, sprites, study_model
+from benchmarks import command, machine, sprites, study_model
 from benchmarks.contestants import Contestant, Spec, prepare
 from benchmarks.table import table
 from vaecore.memory import keep_freed_memory
@@ -37,24 +39,34 @@ __all__ = ["CPU_GROUPS", "CUDA_GROUPS", "group_of", "main"]
 
 TRACES = Path(__file__).parent / "traces"
 TRUSTED = 1.15
-"""Profiled over unprofiled time of a step, up to which the table is to be trusted."""
+"""The largest ratio of profiled to unprofiled time of a step at which the table can be trusted."""
 ELSE = "elementwise and losses"
 
 Groups = Sequence[tuple[str, str]]
 CPU_GROUPS: Groups = (
     ("optimizer", r"Optimizer|_fused_adam|_foreach"),
-    ("casts and copies", r"^aten::(copy_|_to_copy|to|clone|contiguous|empty_strided)\b.*(_to_copy|clone|contiguous)"),
+    (
+        "casts and copies",
+        r"^aten::(copy_|_to_copy|to|clone|contiguous|empty_strided)\b.*(_to_copy|clone|contiguous)",
+    ),
     ("convolutions, backward", r"onvolution.*[bB]ackward|convolution_backward"),
     ("convolutions, forward", r"onvolution|aten::conv"),
-    ("dense layers, backward", r"(aten::(mm|addmm|matmul|linear)\b|LogRatios).*Backward|^(Addmm|Mm|Linear|_LogRatios)Backward"),
+    (
+        "dense layers, backward",
+        r"(aten::(mm|addmm|matmul|linear)\b|LogRatios).*Backward|^(Addmm|Mm|Linear|_LogRatios)Backward",
+    ),
     ("dense layers, forward", r"aten::(mm|addmm|matmul|linear|t|transpose)\b|_LogRatios"),
-    ("batch and random numbers", r"aten::(index|embedding|randn|normal_|randint|random_|rand|uniform_|argsort|sort|gather)\b"),
+    (
+        "batch and random numbers",
+        r"aten::(index|embedding|randn|normal_|randint|random_|rand|uniform_|argsort|sort|gather)\b",
+    ),
     ("autograd's bookkeeping", r"^(autograd::|torch::autograd|\w+Backward\d*( |$))"),
     ("casts and copies", r"^aten::(copy_|_to_copy|to|clone|contiguous)\b"),
-)  # fmt: skip
-"""(group, pattern) tried in turn on an operation's name and those it was called from, "aten::mm < aten::matmul < ...".
+)
+"""(group, pattern), tried in turn on an operation's name and its callers: "aten::mm < aten::matmul < ...".
 
-A custom function appears by its class: ``vaecore.convolutions`` as _Convolution, ``vaecore.critics`` as _LogRatios.
+A custom function appears by its class: ``vaecore.convolutions`` as _Convolution, ``vaecore.critics`` as
+_LogRatios.
 """
 CUDA_GROUPS: Groups = (
     ("optimizer", r"(?i)adam|multi_tensor"),
@@ -64,11 +76,11 @@ CUDA_GROUPS: Groups = (
     ("batch and random numbers", r"(?i)distribution|philox|rand|index|gather|sort|embedding"),
     ("casts and copies", r"(?i)copy|memcpy|memset|cast"),
 )
-"""The same on the names of kernels."""
+"""(group, pattern), tried in turn on the name of a kernel."""
 
 
 def group_of(name: str, groups: Groups) -> str:
-    """The first group whose pattern is found in ``name``."""
+    """The first group whose pattern matches ``name``."""
     return next((group for group, pattern in groups if re.search(pattern, name)), ELSE)
 
 
@@ -103,26 +115,23 @@ def seconds_per_step(contestant: Contestant, steps: int) -> float:
 
 
 def grow_heap(size: int = 1 << 30, block: int = 4 << 20) -> None:
-    """Take memory from the system, touch it, and leave it with the process."""
+    """Allocate and touch memory, and keep it in the process after it is freed."""
     keep_freed_memory()
     blocks = [torch.zeros(block, dtype=torch.uint8) for _ in range(size // block)]
     del blocks
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.step_profile", description=__doc__.split("\n")[0]
-    )
+    parser = command.parser("step_profile", __doc__, "device", "precision")
     parser.add_argument("--family", choices=list(study_model.FAMILIES), default="vae")
     parser.add_argument("--contestant", choices=["ours", "plain"], default="ours")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
-    parser.add_argument("--threads", type=int, default=1, help="PyTorch's; a study's trial has one")
-    parser.add_argument("--steps", type=int, default=10, help="in the profile")
-    parser.add_argument("--top", type=int, default=12, help="operations to list")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of PyTorch; a trial of a study has one"
+    )
+    parser.add_argument("--steps", type=int, default=10, help="steps in the profile")
+    parser.add_argument("--top", type=int, default=12, help="operations in the table")
     parser.add_argument("--out", type=Path, default=TRACES, help="folder of the trace")
     settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if settings.contestant == "plain" and settings.precision == "auto":
         settings.precision = "float32"
     return settings
@@ -147,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         contestant = prepare(spec, Path(folder))
         contestant.run(settings.steps)
         plain = median(seconds_per_step(contestant, settings.steps) for _ in range(5))
-        with profile(activities=activities):  # the profiler warms up as well
+        with profile(activities=activities):  # warms up the profiler
             contestant.run(settings.steps)
         with profile(activities=activities) as profiler:
             profiled = seconds_per_step(contestant, settings.steps)
@@ -162,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         f"a step: {plain * 1e3:.2f} ms, with the profiler {profiled * 1e3:.2f} ms ({profiled / plain:.2f}×)"
     )
     if profiled > TRUSTED * plain:
-        print("the profiler slowed the step by more than 15 %: the table shows the profiler's costs as well")
+        print("the profiler slowed the step by more than 15 %: the table includes the cost of the profiler")
     print()
     print(_shares("where", by_group, per_step, len(by_group)))
     print()

@@ -1,14 +1,17 @@
-"""Codes and factors to score: of a made-up model of dSprites whose code of every image is known, or from a file.
+"""Codes and factors to score: from a made-up model of dSprites with a known code of every image, or from a
+file.
 
-    z_k     = (v_k − mean) / deviation + s_k ε_k        k = 0 ... K−1: one code per factor; s_k = 0.3, but s_1 = 1.5: one is faint
-    z_K+k   = 0.02 ε_K+k                                nearly silent: a latent that the model does not use
-    and z_2, z_3 turned by 30° in their plane           two factors that are not disentangled
+    z_k     = (v_k − mean) / deviation + s_k ε_k        k = 0 ... K−1: one code per factor, with s_k = 0.3;
+                                                        one code is noisier: s_1 = 1.5
+    z_K+k   = 0.02 ε_K+k                                latents that the model hardly uses
+    and z_2, z_3 rotated by 30° in their plane          two factors that are not disentangled
 
-v       factors, value numbers; dSprites has K = 5 of 3, 6, 40, 32 and 32 values, so L = 10 codes
-ε       standard normal, one number per combination of the factors and code, from a fixed seed
+v       numbers of the factors' values; dSprites has K = 5 factors of 3, 6, 40, 32, 32 values, so L = 10 codes
+ε       standard normal, one number per code and combination of factors, from a fixed seed
 
-So a code is a function of the factors, noise included, as an encoder's mean is of the image. Whoever draws an image anew reads its code
-from a table of all 737,280 combinations, and whoever has 15,000 rows has rows of that table: both score the same model.
+So a code, noise included, is a function of the factors, as an encoder's mean is a function of the image. A
+metric that draws new images reads their codes from a table of all 737,280 combinations. A metric of a sample
+gets 15,000 rows of the same table. So both score the same model.
 """
 
 from __future__ import annotations
@@ -33,24 +36,24 @@ TURN = math.radians(30)
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to score."""
+    """The rows that are scored, and the model that they come from."""
 
     codes: NDArray[Any]
     """[N, L], the training rows first."""
     factors: NDArray[np.int64]
     """[N, K]"""
     train: int
-    """Training rows; the others are held out."""
+    """Number of training rows; the other rows are held out."""
     sizes: tuple[int, ...]
-    """Values of each factor."""
+    """Number of values of each factor."""
     grid: NDArray[Any] | None = None
-    """[product of the sizes, L]: the code of every combination of factors, the last factor running fastest; None where unknown."""
+    """[product of the sizes, L]: codes of all combinations of factors, in lexicographic order, or None."""
     std: NDArray[Any] | None = None
-    """[N, L]: the posteriors' standard deviations; None where unknown."""
+    """[N, L]: the posteriors' standard deviations; None if unknown."""
 
 
 def synthetic(train: int, test: int, sizes: Sequence[int] = SIZES, seed: int = 0) -> Table:
-    """The model described above, and rows of it drawn uniformly."""
+    """The model described above, and uniformly drawn rows of it."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1)  # [M, K]
     signal = (grid - grid.mean(axis=0)) / grid.std(axis=0)
@@ -67,9 +70,10 @@ def synthetic(train: int, test: int, sizes: Sequence[int] = SIZES, seed: int = 0
 
 
 def from_file(path: Path, rows: Sequence[int] | None = None) -> Table:
-    """Arrays codes_train, codes_test, factors_train, factors_test of an .npz file; ``rows``: how many of train and test.
+    """The arrays codes_train, codes_test, factors_train, factors_test of an .npz file.
 
-    Raises ValueError where one is missing, or shorter than asked for.
+    ``rows``: the numbers of training and test rows that are read. Raises ValueError if an array is missing or
+    too short.
     """
     arrays = np.load(path)
     parts: dict[str, list[NDArray[Any]]] = {"codes": [], "factors": []}
@@ -80,7 +84,7 @@ def from_file(path: Path, rows: Sequence[int] | None = None) -> Table:
                 raise ValueError(f"--codes {path}: expected an array {key}, found {', '.join(arrays)}")
             if wanted is not None and wanted > len(arrays[key]):
                 raise ValueError(
-                    f"--rows: {wanted:,} of {key}, which has {len(arrays[key]):,}; ask for fewer"
+                    f"--rows: {wanted:,} of {key}, which has {len(arrays[key]):,} rows; give a smaller number"
                 )
             found.append(arrays[key][:wanted])
     factors = np.concatenate(parts["factors"]).astype(np.int64)

@@ -1,45 +1,40 @@
 """Training speed beside peers: ``python -m benchmarks.training``.
 
-Images per second of the study's model (``benchmarks.study_model``) on dSprites, for ours, pythae, and a plain PyTorch script
-(``benchmarks.contestants``), spread over the machine in the ways that make sense there:
+Images per second of the study's model (``benchmarks.study_model``) on dSprites, for ours, pythae, and a plain
+PyTorch script (``benchmarks.contestants``), in the layouts that suit the machine:
 
-    CPU     one process with all cores' threads; a process per core with one thread each (what Ray runs where a trial asks for one CPU)
-    GPU     one process; 2 and 4 processes that share the card
+    CPU     one process with a thread per core; a process of one thread per core, as Ray runs one-CPU trials
+    GPU     one process; 2 and 4 processes that share the GPU
 
-Ours is also packed: 2, 4, 8, ... models in each process, until the sum stops rising by 5 % a doubling. The first
-family's rows of a peer's one process show its DataLoader with 0 and with 2 workers, the other families' the better of these. All are
-measured in turns in the same run (``benchmarks.measure``).
+Ours is also packed: 2, 4, 8, ... models in each process, until a doubling gains less than 5 %. In the first
+family's table a peer has a row with 0 and a row with 2 DataLoader workers, in one process; the other families
+have the better number. All rows are measured in turns in the same run (``benchmarks.measure``).
 
     rate          Σ over processes of images / seconds; the median over the rounds [lowest-highest]
-    × pythae      ratio of medians to the best of pythae's rows; "1 process" to pythae as its users run it
-    matrix        operations that the model's layers need (``benchmarks.flops``) per second / rate of large matrix products of the same
-                  precision in the same layout
-    study model   seconds for 300,000 steps of 64, amortised over all that train at the same time
+    × pythae      ratio of medians to the best of pythae's rows; "(1)" to its row of one process
+    matrix        operations per second of the model's layers (``benchmarks.flops``), as a share of the rate
+                  of large matrix products in the same precision and layout
+    study model   time of 300,000 steps of 64 images, divided by the number of models that train side by side
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from benchmarks import machine, report, sprites, study_model
+from benchmarks import command, machine, sprites, study_model, training_report
 from benchmarks.contestants import Layout, Spec
-from benchmarks.measure import Entry, rounds
-from benchmarks.staff import Staff
+from benchmarks.measure import Entry, Groups, rounds
 
-__all__ = ["grow", "layouts", "main", "measure_family"]
+__all__ = ["CONTESTANTS", "grow", "layouts", "main", "measure_family", "parse"]
 
 RISE = 1.05
-"""What a doubling of the pack must gain for the next one to be tried."""
+"""The least gain of a doubled pack for which the next doubling is tried."""
 CONTESTANTS = ("ours", "pythae", "plain", "matrix")
 SETTINGS: dict[str, dict[str, Any]] = {
     "cpu": {"seconds": 4.0, "rounds": 4, "packs": [1, 2, 4, 8], "chunk": 5, "images": 20_000},
@@ -51,7 +46,7 @@ MATRIX_CHUNK = {"cpu": 1, "cuda": 20}
 
 
 def layouts(device: str, cores: int) -> list[Layout]:
-    """The ways to spread a contestant over the machine, one process first."""
+    """The layouts of a contestant on this machine, one process first."""
     if device == "cuda":
         return [Layout(n, max(1, cores // n)) for n in (1, 2, 4)]
     many = min(cores, 16)
@@ -61,39 +56,42 @@ def layouts(device: str, cores: int) -> list[Layout]:
 def measure_family(
     family: str, settings: argparse.Namespace, folder: Path, loaders: dict[tuple[str, str], int]
 ) -> list[Entry]:
-    """All contestants' entries, measured. ``loaders`` takes the better number of DataLoader workers from the first family to the next."""
+    """All contestants' entries, measured.
+
+    ``loaders`` is the best number of DataLoader workers by (contestant, precision); the first family fills it
+    in.
+    """
     device, packs = settings.device, settings.packs
     spread = settings.layouts
-    some = [spread[0], *({spread[-1]} - {spread[0]})]  # for peers: one process, and the most
+    some = [spread[0], *({spread[-1]} - {spread[0]})]  # for peers: one process, and the largest number
     chunk = min(PEERS_CHUNK[device], settings.chunk)
     base = Spec(contestant="", family=family, device=device, precision="float32", chunk=chunk)
     peers = [("pythae", "float32"), ("plain", "float32"), ("plain", "bfloat16")]
     peers = [peer for peer in peers if peer[0] in settings.contestants]
-    staff = Staff(device, folder)
     entries: list[Entry] = []
-    try:
-        if "matrix" in settings.contestants:
-            for layout in some if device == "cpu" else spread[:1]:
-                for precision in ("float32", "bfloat16"):
-                    spec = replace(base, contestant="matrix", precision=precision, chunk=MATRIX_CHUNK[device])
-                    entries.append(Entry(spec, layout, share_of_window=0.25))
-        for contestant, precision in peers:
-            for layout in some:
-                alone = layout.processes == 1
-                known = loaders.get((contestant, precision), None if alone else 0)
-                for workers in [0, 2] if known is None else [known if alone else 0]:
-                    spec = replace(base, contestant=contestant, precision=precision, loaders=workers)
-                    entries.append(Entry(spec, layout))
+    if "matrix" in settings.contestants:
+        for layout in some if device == "cpu" else spread[:1]:
+            for precision in ("float32", "bfloat16"):
+                spec = replace(base, contestant="matrix", precision=precision, chunk=MATRIX_CHUNK[device])
+                entries.append(Entry(spec, layout, share_of_window=0.25))
+    for contestant, precision in peers:
+        for layout in some:
+            alone = layout.processes == 1
+            known = loaders.get((contestant, precision), None if alone else 0)
+            for workers in [0, 2] if known is None else [known if alone else 0]:
+                spec = replace(base, contestant=contestant, precision=precision, loaders=workers)
+                entries.append(Entry(spec, layout))
+    with Groups(device, folder) as groups:
         ahead = [entry.layout for entry in entries]
         if "ours" in settings.contestants:
             for layout in spread:
                 single = device == "cuda" and layout.processes == 1
                 ahead += [layout] * (len(packs) if single else min(2, len(packs)))
-        say(f"{family}: starting {sum(layout.processes for layout in ahead)} processes")
-        staff.start(ahead)
-        say("warming up")
+        command.log(f"{family}: starting {sum(layout.processes for layout in ahead)} processes")
+        groups.start(ahead)
+        command.log("warming up")
         for entry in entries:
-            entry.prepare(staff.take(entry.layout))
+            entry.prepare(groups.take(entry.layout))
         if "ours" in settings.contestants:
             ours = replace(base, contestant="ours", precision=settings.precision, chunk=settings.chunk)
             best = 1
@@ -101,29 +99,21 @@ def measure_family(
                 tried = packs
                 if device == "cuda" and layout.processes > 1:
                     tried = sorted({packs[0], max(packs[0], best // layout.processes)})
-                grown = grow(ours, layout, tried, staff, settings.seconds / 2)
+                grown = grow(ours, layout, tried, groups, settings.seconds / 2)
                 best = max([entry.spec.pack for entry in grown if not entry.failed], default=best)
                 entries += grown
-        staff.dismiss()
-        say(f"measuring {len(entries)} rows")
+        groups.close_unused()
+        command.log(f"measuring {len(entries)} rows")
         rounds(entries, settings.rounds, settings.seconds)
         for entry in entries:
             entry.finish()
-        if not loaders:
-            loaders.update(_better_loaders(entries, peers))
-    finally:
-        staff.dismiss()
-        for entry in entries:
-            entry.drop()
+    if not loaders:
+        loaders.update(_better_loaders(entries, peers))
     return entries
 
 
-def say(what: str) -> None:
-    print(f"{datetime.now():%H:%M:%S} {what}", file=sys.stderr, flush=True)
-
-
 def _better_loaders(entries: Sequence[Entry], peers: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Of each peer's entries of one process, the DataLoader workers of the fastest."""
+    """(contestant, precision) -> the number of DataLoader workers of its fastest entry of one process."""
     chosen = {}
     for contestant, precision in peers:
         rivals = [
@@ -137,14 +127,14 @@ def _better_loaders(entries: Sequence[Entry], peers: Sequence[tuple[str, str]]) 
     return chosen
 
 
-def grow(spec: Spec, layout: Layout, packs: Sequence[int], staff: Staff, seconds: float) -> list[Entry]:
-    """Entries of growing packs, up to the first that gains too little or does not fit."""
+def grow(spec: Spec, layout: Layout, packs: Sequence[int], groups: Groups, seconds: float) -> list[Entry]:
+    """Entries of growing packs; the last one gains too little or does not fit."""
     grown: list[Entry] = []
     best = 0.0
     for pack in packs:
         entry = Entry(replace(spec, pack=pack), layout)
         grown.append(entry)
-        entry.prepare(staff.take(layout))
+        entry.prepare(groups.take(layout))
         rate = entry.measure(seconds)
         if rate is None or rate < RISE * best:
             break
@@ -153,23 +143,15 @@ def grow(spec: Spec, layout: Layout, packs: Sequence[int], staff: Staff, seconds
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.split("\n")[0])
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="cuda where there is one")
-    parser.add_argument("--families", nargs="+", choices=list(study_model.FAMILIES), metavar="FAMILY")
+    options = ("device", "families", "seconds", "rounds", "chunk", "images", "precision", "out")
+    parser = command.parser("training", __doc__, *options, families=None, images=None)
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
-    parser.add_argument("--seconds", type=float, help="of one measurement")
-    parser.add_argument("--rounds", type=int, help="measurements of each contestant")
     parser.add_argument("--packs", type=int, nargs="+", help="models side by side in a process, rising")
     parser.add_argument("--processes", type=int, nargs="+", help="processes side by side, rising")
-    parser.add_argument("--chunk", type=int, help="steps between two looks at the clock; ours records a row")
-    parser.add_argument("--images", type=int, help="of dSprites, evenly spaced")
-    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="ours")
-    parser.add_argument("--out", type=Path, help="folder of the JSON file, instead of benchmarks/results")
     parser.add_argument(
-        "--quick", action="store_true", help="one family, briefly: does it run? No figures to keep"
+        "--quick", action="store_true", help="one family, briefly: shows that the command runs, not its speed"
     )
     settings = parser.parse_args(arguments)
-    settings.device = settings.device or ("cuda" if torch.cuda.is_available() else "cpu")
     presets = SETTINGS[settings.device] | (QUICK if settings.quick else {})
     for name, value in ({"families": list(study_model.FAMILIES)} | presets).items():
         if getattr(settings, name) is None:
@@ -189,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     notes = []
     if "pythae" in settings.contestants and importlib.util.find_spec("pythae") is None:
         settings.contestants.remove("pythae")
-        notes.append("pythae is not installed (pip install pythae), so nothing is compared with it.")
+        notes.append("pythae is not installed, so its rows are left out (pip install pythae).")
     described = machine.describe(settings.device)
     name = "training"
     if settings.quick:
@@ -197,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     elif set(settings.families) != set(study_model.FAMILIES):
         name += "-" + "-".join(settings.families)
     path = machine.result_path(name, described, ".json", settings.out)
-    print(report.heading(described, settings), flush=True)
+    print(training_report.heading(described, settings), flush=True)
     for note in notes:
         print(note, flush=True)
     results: dict[str, list[dict[str, Any]]] = {}
@@ -206,10 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         sprites.write(settings.images, Path(folder))
         for family in settings.families:
             entries = measure_family(family, settings, Path(folder), loaders)
-            results[family] = report.rows(family, entries, settings.device)
-            print(f"\n{family}\n{report.family_table(results[family], settings.device)}", flush=True)
-            report.write(path, described, settings, notes, results)  # after each: a run cut short keeps these
-    print(f"\n{report.NOTES}\n\nwritten: {path}")
+            results[family] = training_report.rows(family, entries, settings.device)
+            print(f"\n{family}\n{training_report.family_table(results[family], settings.device)}", flush=True)
+            # after each family, so that an interrupted run keeps its results
+            command.write(path, training_report.content(described, settings, notes, results))
+    print(f"\n{training_report.NOTES}\n\nwritten: {path}")
     return path
 
 

@@ -1,12 +1,14 @@
-"""One process of a group: prepares a contestant, and runs it over windows of time that start together in all of the group.
+"""One process of a group: prepares a contestant, and runs it in windows of time that the whole group starts
+together.
 
-    asks           answers
-    "prepare"      what it is, after a warm-up                             {"per_step", "precision"}
-    "measure"      how far it came in a window of so many seconds          {"steps", "seconds"}
-    "memory"       the most memory it has taken                            {"host_bytes", "device_bytes"}
-    (hung up)      the process ends
+    request        reply
+    "prepare"      {"per_step", "precision"}, after a warm-up
+    "measure"      {"steps", "seconds"} of a window of the requested seconds
+    "memory"       {"host_bytes", "device_bytes"}: the peak of memory so far
+    (closed)       none; the process ends
 
-Each process counts the steps of its own window, and goes on until the last one's is over, so that none of them has the machine to itself.
+Each process counts the steps of its own window. It goes on until the last window of the group is over, so
+that no process has the machine to itself.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from typing import Any
 
 import torch
 
+from benchmarks.command import reason
 from benchmarks.contestants import Contestant, Spec, prepare
 
 __all__ = ["main"]
 
 WARM_UP_CHUNKS = 2
 PATIENCE = 60.0
-"""Seconds to wait for the others of a group."""
+"""Seconds to wait for the other processes of a group."""
 
 
 def main(
@@ -39,7 +42,7 @@ def main(
     device: str,
     folder: Path,
 ) -> None:
-    """Answer until the other side hangs up."""
+    """Reply to requests until the connection is closed."""
     torch.set_num_threads(threads)
     if device == "cuda":
         torch.zeros(1, device=device)
@@ -47,28 +50,28 @@ def main(
     state: tuple[Contestant, Spec] | None = None
     while True:
         try:
-            question, argument = connection.recv()
+            request, argument = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            if question == "prepare":
+            if request == "prepare":
                 contestant = prepare(argument, folder)
                 for _ in range(WARM_UP_CHUNKS):
                     contestant.run(argument.chunk)
                 state = contestant, argument
-                answer: dict[str, Any] = {
+                reply: dict[str, Any] = {
                     "per_step": contestant.per_step,
                     "precision": contestant.precision,
                 }
-            elif question == "measure":
+            elif request == "measure":
                 assert state is not None
-                answer = measure(*state, argument, barrier, finished)
+                reply = measure(*state, argument, barrier, finished)
             else:
-                answer = memory(device)
-        except Exception as error:  # told to the other side, which goes on with the others
+                reply = memory(device)
+        except Exception as error:  # the other side reports it and goes on with the other groups
             barrier.abort()
-            answer = {"failed": reason(error)}
-        connection.send(answer)
+            reply = {"failed": reason(error)}
+        connection.send(reply)
 
 
 def measure(
@@ -83,22 +86,14 @@ def measure(
         steps += spec.chunk
     with finished.get_lock():
         finished.value += 1
-    limit = time.perf_counter() + PATIENCE  # one of the group may have been killed
+    limit = time.perf_counter() + PATIENCE  # another process of the group may have been killed
     while finished.value < barrier.parties and not barrier.broken and time.perf_counter() < limit:
         contestant.run(spec.chunk)
     return {"steps": steps, "seconds": elapsed}
 
 
-def reason(error: Exception) -> str:
-    """One line that says what went wrong."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "out of memory"
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:120]}"
-
-
 def memory(device: str) -> dict[str, Any]:
-    """Peaks in bytes; of the device, what PyTorch's allocator reserved."""
+    """Peaks of memory in bytes; that of a GPU is what PyTorch's allocator has reserved."""
     return {
         "host_bytes": _peak_of_this_process(),
         "device_bytes": torch.cuda.max_memory_reserved() if device == "cuda" else None,
@@ -106,7 +101,7 @@ def memory(device: str) -> dict[str, Any]:
 
 
 def _peak_of_this_process() -> int:
-    # ru_maxrss of a process starts at what its parent had when it was started; Linux also says it without that
+    # ru_maxrss starts at the peak of the parent at the time of the start; Linux's VmHWM starts at zero
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():

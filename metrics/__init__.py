@@ -1,21 +1,23 @@
 """Numbers that compare trained models, as functions of arrays: no model, no data set, no file.
 
-    metrics/<what it judges>/<name>.py      one public function, called like the file: arrays in, dict[str, float] out
+    metrics/<what it judges>/<name>.py      one public function with the file's name
 
-The file's name is the metric's name everywhere. Parameters before the `*` are arrays (or facts about them) that the
-caller passes by name, those after it are settings with the field's defaults (and `test`, the one array that may be
-missing); `metrics.arrays` tabulates the shapes.
-The first key of the answer is the main value: `<name>`, or `<name>_<part>` where a metric has several equal parts; all
-other keys start with the file's name too.
+The file's name is the metric's name everywhere. The function gets arrays and returns dict[str, float]. Its
+parameters before the `*` are arrays (or facts about them), which are passed by name; `metrics.vocabulary` is
+their table. Those after the `*` are settings with the field's defaults, and `test`, the one array that may be
+missing. The first key of the answer is the main value: `<name>`, or `<name>_<part>` where a metric has
+several equal parts. All other keys start with the file's name too.
+
 Each module states what it measures, for reports and documentation:
 
     TITLE: str                       one line
-    MAIN: str                        the key of the main value; may be left out where that is the name
-    PARTS: tuple[str, ...]           keys of further values of the same direction, worth a row of their own; may be left out
+    MAIN: str                        the key of the main value; only where it is not the name
+    PARTS: tuple[str, ...]           keys of further values of the same direction, worth a row each; optional
     UNIT: str                        of the main value; "" for a pure number
     HIGHER_IS_BETTER: bool | None    of the main value; None: neither end is better by itself
     RANGE: tuple[float, float]       of the main value, ±inf where it has no bound
-    STANDARD_NORMAL: bool            whether it presumes the prior N(0, I); may be left out where it does not
+    NUMBERS: bool                    whether its factors may be real numbers; only where they may
+    STANDARD_NORMAL: bool            whether it presumes the prior N(0, I); only where it does
     BLIND_TO: str                    what it does not see, in a sentence or two
     COST: str                        how its time grows, in N images, L latents, K factors
 """
@@ -33,23 +35,23 @@ __all__ = ["Description", "describe", "function", "names"]
 
 @dataclass(frozen=True)
 class Description:
-    """What a report needs to know about a metric."""
+    """The facts about a metric that its module states."""
 
     name: str
     folder: str
     """What the metric judges: "disentanglement", "rate", "reconstruction", "representation", "samples"."""
     title: str
     main: str
-    """The key of the main value among those that the function returns; what follows is said of that value."""
+    """The key of the main value among those that the function returns; what follows is about that value."""
     parts: tuple[str, ...]
     """Keys of further values with the same direction."""
     unit: str
     higher_is_better: bool | None
     range: tuple[float, float]
     numbers: bool
-    """Its factors may be real numbers: continuous attributes will do."""
+    """Whether its factors may be real numbers, such as continuous attributes."""
     standard_normal: bool
-    """It presumes that the prior of the codes is N(0, I): of a model with another one it would tell something else."""
+    """Whether it presumes that the prior of the codes is N(0, I)."""
     blind_to: str
     cost: str
     text: str
@@ -74,7 +76,7 @@ def function(name: str) -> Callable[..., dict[str, float]]:
 
 
 def describe(name: str) -> Description:
-    """What the module of the metric called `name` states. Raises ValueError like `function`."""
+    """The description of the metric called `name`. Raises ValueError like `function`."""
     module = _module(name)
     return Description(
         name=name,

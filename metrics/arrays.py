@@ -1,24 +1,7 @@
-"""What a metric accepts: shapes, types, finiteness. Every check answers with what was found and what to do.
+"""Checks of a metric's arrays: shape, type, finiteness. Each error says what was found and what to do.
 
-| argument        | shape        | values                                                          |
-|-----------------|--------------|-----------------------------------------------------------------|
-| codes, mean     | [N, L]       | real, |value| ≤ 1e15                                            |
-| std             | [N, L]       | real, 0 ≤ value ≤ 1e15; 0 is a deterministic code               |
-| factors         | [N, K]       | integers; only which rows share a value matters                 |
-| labels          | [N]          | integers, likewise                                              |
-| targets         | [N] or [N, K]| integers: labels, or else factors; what a probe is to predict   |
-| test            | [N]          | bool: rows that were held out from training                     |
-| images          | [N, C, H, W] | real in [0, 1]                                                  |
-| reconstructions | [N, C, H, W] | real, |value| ≤ 1e15 (a Gaussian mean may leave [0, 1])         |
-| distortion      | [N]          | nats per image, finite                                          |
-| rate            | [N]          | nats per image, finite or +inf                                  |
-| rate_per_group  | [N, G]       | nats per image and group of latents, likewise; they add up to rate |
-| peer_mean       | [P, N, L]    | mean, of P models that differ from this one in the seed alone   |
-| peer_std        | [P, N, L]    | std, likewise                                                   |
-| real            | [N, C, H, W] | real in [0, 1]: images of the data set                          |
-| samples         | [M, C, H, W] | real in [0, 1]: images that the model makes of z drawn from the prior |
-
-N counts images, L latents, G groups of latents (often each is one), K ground-truth factors, P peers, M samples.
+`metrics.vocabulary` is the table of the arrays: their names, shapes, units and meanings. Magnitudes go up to
+1e15; beyond, a model has diverged.
 """
 
 from __future__ import annotations
@@ -56,25 +39,24 @@ def _found(array: NDArray[Any]) -> str:
 
 
 def real(name: str, values: ArrayLike, axes: str = "N, L", *, rows: int = 1) -> NDArray[Any]:
-    """Finite real numbers of the shape `axes`; float32 and float64 stay what they are, the rest becomes float64.
+    """Finite real numbers of the shape `axes`; float32 and float64 stay as they are, others become float64.
 
-    Raises ValueError on another number of axes, an empty axis, fewer than `rows` rows, a type that is not real,
-    NaN, infinity, or magnitudes over 1e15.
+    Raises ValueError on another number of axes, an empty axis, fewer than `rows` rows, a type that is not
+    real, NaN, infinity, or magnitudes over 1e15.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name}: expected real numbers [{axes}], got {_found(array)}; convert it to float")
     if array.ndim != axes.count(",") + 1 or 0 in array.shape:
         raise ValueError(
-            f"{name}: expected a non-empty array [{axes}], got {_found(array)}; one row per image, no axis left out"
+            f"{name}: expected a non-empty array [{axes}], got {_found(array)}; "
+            "one row per image, no axis left out"
         )
     at_least(name, len(array), rows)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float64)
-    low, high = (
-        array.min(),
-        array.max(),
-    )  # NaN and infinity show in one of them, without a mask of the array's size
+    # NaN and infinity show in one of these, without a mask of the array's size.
+    low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
         raise ValueError(
@@ -90,11 +72,12 @@ def real(name: str, values: ArrayLike, axes: str = "N, L", *, rows: int = 1) -> 
 
 
 def integers(name: str, values: ArrayLike, axes: str, *, rows: int = 1) -> NDArray[Any]:
-    """Integers of the shape `axes`: value indices or class numbers, of which only equality is ever used."""
+    """Integers of the shape `axes`: value indices or class numbers; only equality is ever used."""
     array = np.asarray(values)
     if array.dtype.kind not in "iub":
         raise ValueError(
-            f"{name}: expected integers [{axes}], got {_found(array)}; pass each value's index, not the value itself"
+            f"{name}: expected integers [{axes}], got {_found(array)}; "
+            "pass each value's index, not the value itself"
         )
     if array.ndim != axes.count(",") + 1 or 0 in array.shape:
         raise ValueError(
@@ -120,7 +103,8 @@ def quantities(name: str, values: ArrayLike) -> NDArray[np.float64]:
 def codes_and_factors(
     codes: ArrayLike, factors: ArrayLike, *, numbers: bool = False
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """z [N, L] and v [N, K], N ≥ 2: factors as integers of which only equality is used, or as float64, their `numbers`.
+    """z [N, L] and v [N, K], N ≥ 2: factors as integers of which only equality is used, or as float64
+    (`numbers`).
 
     Raises ValueError like `real` and `integers` (`quantities`), and when the numbers of rows differ.
     """
@@ -131,7 +115,7 @@ def codes_and_factors(
 
 
 def codes_and_targets(codes: ArrayLike, targets: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-    """z [N, L], N ≥ 2, and what a probe is to predict, [N] or [N, K], as columns [N, K].
+    """z [N, L], N ≥ 2, and the targets of a probe, [N] or [N, K], as columns [N, K].
 
     Raises ValueError like `real` and `integers`, and when the numbers of rows differ.
     """
@@ -147,14 +131,14 @@ def codes_and_targets(codes: ArrayLike, targets: ArrayLike) -> tuple[NDArray[Any
 
 
 def whole(name: str, value: object, least: int, field: str) -> int:
-    """A setting that counts something. `field` says what the field uses, for the error."""
+    """A setting that is a number of things. `field` says which value is usual, for the error."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name}: expected an integer ≥ {least}, got {value!r}; {field}")
     return int(value)
 
 
 def nonnegative(name: str, value: float, what: str, field: str) -> float:
-    """A setting that is `what`, in words: a finite number ≥ 0. `field` says what the field uses, for the error."""
+    """A setting that is a finite number ≥ 0. For the error, `what` names it and `field` the usual value."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{name}: expected {what} ≥ 0, got {value!r}; {field}")
     return float(value)
@@ -171,7 +155,7 @@ def row_mask(name: str, values: ArrayLike) -> NDArray[np.bool_]:
 
 
 def per_image(name: str, values: ArrayLike, *, infinite: bool = False) -> NDArray[np.float64]:
-    """Nats per image, float64 [N]; +inf passes where `infinite` says that it means something."""
+    """Nats per image, float64 [N]; +inf passes where it is a value (`infinite`)."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or array.ndim != 1 or not len(array):
         raise ValueError(
@@ -184,8 +168,9 @@ def per_image(name: str, values: ArrayLike, *, infinite: bool = False) -> NDArra
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"{name}: expected finite nats per image{' (or +inf)' if infinite else ''}, found {array[first]} at row "
-            f"{first} and {int(bad.sum())} such rows in all; the model has diverged, leave it out"
+            f"{name}: expected finite nats per image{' (or +inf)' if infinite else ''}, "
+            f"found {array[first]} at row {first} and {int(bad.sum())} such rows in all; "
+            "the model has diverged, leave it out"
         )
     return array
 
@@ -202,7 +187,7 @@ def fraction_images(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def same_rows(**arrays: NDArray[Any]) -> None:
-    """Every array has one row per image, so all have the same number of them."""
+    """Raise ValueError where arrays differ in the number of rows: each has one row per image."""
     if len({len(array) for array in arrays.values()}) > 1:
         found = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
         raise ValueError(
@@ -211,30 +196,36 @@ def same_rows(**arrays: NDArray[Any]) -> None:
 
 
 def at_least(name: str, found: int, needed: int) -> None:
-    """The number of rows below which a metric has no meaning."""
+    """Raise ValueError where there are fewer rows than a metric needs."""
     if found < needed:
         raise ValueError(f"{name}: expected at least {needed} rows, got {found}; pass more images")
 
 
 def enough_vary(name: str, found: int, of: int, *, least: int = 1, over: str = "") -> None:
-    """How many columns must vary (" over" which rows) for a metric to have a meaning: `least`, of which were `found`."""
+    """Raise ValueError where fewer columns vary than a metric needs.
+
+    found: the number of columns that vary. of: the number of all. least: the number needed. over: which rows,
+    for the error.
+    """
     if found >= least:
         return
     if least == 1:
         raise ValueError(
-            f"{name}: expected one that varies{over}, but all {of} are constant; pass more images, or leave this metric out"
+            f"{name}: expected one that varies{over}, but all {of} are constant; "
+            "pass more images, or leave this metric out"
         )
     raise ValueError(
-        f"{name}: expected at least {least} that vary{over}, got {found} of {of}; with fewer there is nothing to tell apart: "
-        "leave this metric out, or pass more images"
+        f"{name}: expected at least {least} that vary{over}, got {found} of {of}; "
+        "with fewer there is nothing to tell apart: leave this metric out, or pass more images"
     )
 
 
 def generator(rng: object) -> np.random.Generator:
-    """The one source of randomness of a metric."""
+    """The only source of a metric's random numbers; raises ValueError on anything else."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(
-            f"rng: expected a numpy.random.Generator, got {type(rng).__name__}; pass numpy.random.default_rng(seed)"
+            f"rng: expected a numpy.random.Generator, got {type(rng).__name__}; "
+            "pass numpy.random.default_rng(seed)"
         )
     return rng
 

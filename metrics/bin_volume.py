@@ -1,8 +1,12 @@
-"""From densities to probabilities of stored values: the volume, in the data's unit, that one stored image stands for.
+"""From densities to probabilities of stored values: the volume that one stored image stands for.
 
-    ln δ^D = D ln δ          D: values per image, C·H·W;  δ: `bin_width`, the width that one stored value stands for
+    ln δ^D = D ln δ
 
-The probability of a stored image is about its density times δ^D. δ = 1 where the likelihood is a probability already.
+D      values per image, C·H·W
+δ      `bin_width`: the width, in the data's unit, that one stored value stands for
+
+The probability of a stored image is about its density times δ^D. δ = 1 if the likelihood is a probability
+already.
 """
 
 from __future__ import annotations

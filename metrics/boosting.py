@@ -1,16 +1,19 @@
-"""Gradient-boosted classification trees on codes: all classes of a stage are grown side by side.
+"""Gradient-boosted classification trees on codes: all trees of a stage are grown at the same time.
 
-    F_k = ln p_k (class frequencies);   at every stage, for every class k,   r = y_k − softmax(F)_k            r, F [N, K]
-    a tree of depth 3 on r: at every node the code and the threshold with the largest fall of the squared error of r
-    leaf value            = (K − 1)/K · Σ r / Σ p (1 − p),          F_k += learning_rate · leaf value
-    importance of code j  = Σ of the falls over all splits on j, all trees; normalised to sum 1
+    F_k                   = ln p_k before the first stage        p_k: class frequencies
+    r                     = y_k − softmax(F)_k, at every stage, for every class k        r, F [N, K]
+    leaf value            = (K − 1)/K · Σ r / Σ p (1 − p),        F_k += learning_rate · leaf value
+    importance of code j  = Σ of the falls of the squared error over all splits on j of all trees, sum 1
 
-With two classes there is one tree per stage, for the second class, with p = 1/(1 + e^−F) and no factor (K − 1)/K.
+A tree of depth 3 is fitted to r: every node is split on the code and at the threshold with the largest fall
+of the squared error of r. With two classes there is one tree per stage, for the second class, with
+p = 1/(1+e^−F) and without the factor (K − 1)/K.
 
-This is J. H. Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", 2001, as scikit-learn's
-GradientBoostingClassifier does it at its defaults (100 stages, depth 3, learning rate 0.1), with a faster search for the
-splits (`metrics.split_search`). Of codes that split equally well one is drawn at random, as there. A threshold lies halfway to the
-next value of any training row, not of the node's rows, which shows where rows fall into gaps of the training rows.
+This is J. H. Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", 2001, in the form of
+scikit-learn's GradientBoostingClassifier at its defaults (100 stages, depth 3, learning rate 0.1), with a
+faster search for the splits (`metrics.split_search`). Of codes that split equally well one is drawn at
+random, as in scikit-learn. A threshold lies halfway to the next value of any training row; scikit-learn uses
+the rows of the node alone. The difference shows only in rows that lie in gaps between the training rows.
 """
 
 from __future__ import annotations
@@ -27,18 +30,21 @@ from metrics.split_search import UNIT, Floats, Integers, Table, unpacked
 __all__ = ["Boosted", "fit"]
 
 _TREES = 32
-"""Grown at a time: more take memory, fewer take longer."""
+"""Trees grown at a time: more need memory, fewer need more time."""
 _REACH = 0.5
-"""Of the largest residual; 1 takes 15 % longer, and halves what the search for splits misses."""
+"""`reach` as a share of the largest residual; 1 takes 15 % longer, and halves the errors of the search."""
 _NEGLIGIBLE = 1e-4
-"""Of the root's gain: what a split below it adds to importances or predictions does not show."""
+"""A share of the root's gain: splits with a smaller gain change no importance or prediction visibly."""
 _GRID = 2.0**30
-"""Of scaled residuals: sums of a million rows are exact in a double, and one is rounded by 1e-9 of them all."""
+"""Steps per unit of scaled residuals: sums of a million rows are exact in a double, and the rounding of one
+residual is 1e-9 of their sum."""
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """A fitted ensemble: S stages of T trees, each with 2^depth − 1 nodes, level by level, and 2^depth leaves."""
+    """A fitted ensemble: S stages of T trees, each with 2^depth − 1 nodes, level by level, and 2^depth
+    leaves.
+    """
 
     table: Table
     start: Floats
@@ -52,7 +58,7 @@ class Boosted:
     importances: Floats
     """[L], sums to 1; all 0 where no tree has a split."""
     fitted: Integers
-    """The class that it gives each training row [N]."""
+    """The predicted class of each training row [N]."""
 
     def predict(self, x: NDArray[Any]) -> Integers:
         """Codes [N, L] -> class numbers [N]."""
@@ -78,9 +84,10 @@ def fit(
     learning_rate: float = 0.1,
     seed: int = 0,
 ) -> Boosted:
-    """Codes [N, L] and class numbers [N], each from 0 to K − 1 at least once -> the fitted ensemble of `trees` stages.
+    """Codes [N, L] and class numbers [N], without gaps from 0 to K − 1 -> the fitted ensemble of `trees`
+    stages.
 
-    seed: of the draws between codes that split equally well.
+    seed: for the draws between codes that split equally well.
     """
     frequencies = np.bincount(y)
     assert (frequencies > 0).all(), "class numbers have no gaps"
@@ -99,7 +106,7 @@ def fit(
     for stage in range(stages):
         p = _probabilities(F, scratch)
         r = np.subtract(target, p, out=scratch("r", *F.shape))
-        # By powers of two, so that Σ |r · scale| ≤ 1; nothing is lost but what the grid rounds.
+        # By powers of two, so that Σ |r · scale| ≤ 1; the only rounding is that to the grid.
         packed = np.abs(r, out=scratch("packed", *F.shape))
         scale = np.exp2(-np.ceil(np.log2(np.maximum(packed.sum(axis=0), 1e-300))))
         np.multiply(r, scale * _GRID, out=packed)
@@ -143,8 +150,8 @@ class _Grown(NamedTuple):
 def _grow(table: Table, packed: Floats, depth: int, rng: np.random.Generator) -> _Grown:
     """One tree per column of `packed` [N, T], level by level.
 
-    The nodes of a level lie side by side as if they were trees: first the left children of all nodes above, then the right
-    ones. So bit l of a node's or leaf's number says which way it went at level l.
+    The nodes of a level lie side by side as if they were trees: first the left children of all nodes above,
+    then the right children. So bit l of a node's or leaf's number is its direction at level l.
     """
     T = packed.shape[1]
     scratch = table.scratch
@@ -181,7 +188,9 @@ def _grow(table: Table, packed: Floats, depth: int, rng: np.random.Generator) ->
 
 
 def _right(rank: NDArray[Any], code: Integers, threshold: Integers, scratch: Scratch) -> NDArray[np.bool_]:
-    """Whether each row would go right at one node of each tree: ranks [N, L], code and threshold [T] -> [N, T]."""
+    """Ranks [N, L], code and threshold [T] of one node of each tree -> whether each row goes right there
+    [N, T].
+    """
     shape = (len(rank), len(code))
     of_code = np.take(rank, code, axis=1, out=scratch("of code", *shape, dtype=rank.dtype), mode="clip")
     right: NDArray[np.bool_] = scratch("right", *shape, dtype=np.bool_)
@@ -189,7 +198,9 @@ def _right(rank: NDArray[Any], code: Integers, threshold: Integers, scratch: Scr
 
 
 def _descend(at: NDArray[np.uint8], right: NDArray[np.bool_], level: int) -> NDArray[np.uint8]:
-    """Node of each row at a level [N, T] and where every node would send it [N, nodes, T] -> its node a level below."""
+    """Node of each row at a level [N, T], direction of each row at every node [N, nodes, T] -> node a level
+    below.
+    """
     went = [right[:, node].view(np.uint8) for node in range(right.shape[1])]
     for bit in range(level):  # of each two nodes that differ in this bit, the row's own
         own = (at >> np.uint8(bit)) & np.uint8(1)

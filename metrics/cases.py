@@ -1,11 +1,11 @@
-"""Models whose answer is known: every array that metrics ask for, of codes that are right or wrong in one way each.
+"""Test arrays for every metric, whose right answer is known: codes that are right or wrong in one way each.
 
 | case        | the codes                                                                             |
 |-------------|---------------------------------------------------------------------------------------|
-| perfect     | one code per factor, nearly without noise; the others silent                          |
+| perfect     | one code per factor, nearly without noise; the others are silent                      |
 | permuted    | perfect, codes in another order, rescaled and sign-flipped                            |
 | duplicated  | perfect, and every factor a second time in a code of its own                          |
-| rotated     | perfect, turned by a random rotation: all is there, nothing is aligned                |
+| rotated     | perfect, turned by a random rotation: all information is there, no code is aligned    |
 | merged      | perfect, but two factors share one code                                               |
 | missing     | perfect, but one factor is in no code                                                 |
 | noisy       | one code per factor, as much noise as signal                                          |
@@ -14,9 +14,9 @@
 | constant    | the same for every image                                                              |
 | few         | perfect, of 60 images, once each                                                      |
 
-Factors have 3, 4 and 5 values on a full grid of 60, 50 images each (N = 3,000); L = 6 latents. Reconstructions, rates and
-samples go from right to wrong with the codes. They serve the tests, the table "which metric punishes what", and whoever
-wants to see what a metric of their own does.
+Factors have 3, 4 and 5 values on a full grid of 60 combinations, 50 images each (N = 3,000); L = 6 latents.
+Reconstructions, rates and samples are as good or bad as the codes. The cases serve the tests, the table
+"which metric punishes what", and anyone who wants to try a metric of their own.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _ERROR = {"noisy": 0.1, "partial": 0.1, "missing": 0.05, "noise": 1.0, "constant
 
 
 def world(case: str, seed: int = 0) -> dict[str, Any]:
-    """All the arrays of the vocabulary (`metrics.arrays`) for one case, and `dimensions`.
+    """All the arrays of the vocabulary (`metrics.vocabulary`) for one case, without `rng`.
 
     Raises ValueError on an unknown case.
     """
@@ -89,6 +89,7 @@ def world(case: str, seed: int = 0) -> dict[str, Any]:
         "peer_mean": np.stack([codes[:, order] for codes, order in zip(peers, orders, strict=True)]),
         "peer_std": np.stack([std[:, order] for order in orders]),
         "dimensions": images[0].size,
+        "bin_width": 1.0,
     }
 
 
@@ -124,7 +125,7 @@ def _codes(case: str, factors: NDArray[Any], rng: np.random.Generator) -> NDArra
 
 
 def _images(factors: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Images [N, 1, 16, 16] in [0, 1]: a soft spot whose place, width and brightness the factors set, and some noise."""
+    """Images [N, 1, 16, 16] in [0, 1]: noise and a soft spot; factors set its place, width and brightness."""
     a, b, c = (column[:, None, None] / (size - 1) for column, size in zip(factors.T, SIZES, strict=True))
     row, column = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
     distance = (row - 4 - 8 * a) ** 2 + (column - 8) ** 2

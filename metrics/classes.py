@@ -1,9 +1,9 @@
-"""The values of each factor, or of each target, as the classes of a probe.
+"""The classes of a probe: the values of each factor, or of each target, numbered from 0.
 
     y = 0 ... C − 1   the rank of a value among those that occur in the training rows
-    y = C             a value that occurs in other rows only; no probe ever answers it
+    y = C             a value that occurs in other rows only; no probe ever predicts it
 
-Ranks, not values: a probe must not notice how the values are written.
+Ranks and not values, so that a probe does not depend on how the values are written.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["Classes", "averaged", "learnable", "varying"]
 
 @dataclass(frozen=True)
 class Classes:
-    """One column, as what a probe is to tell apart."""
+    """The classes of one column, which a probe predicts."""
 
     k: int
-    """Its number."""
+    """The number of the column."""
     y: NDArray[np.intp]
     """[N]"""
     size: int
@@ -32,10 +32,11 @@ class Classes:
 
 
 def varying(name: str, columns: NDArray[Any], trained: NDArray[Any] | None = None) -> list[Classes]:
-    """Columns [N, K] -> those that vary, numbered by the rows `trained` (all of them, where None).
+    """Columns [N, K] -> those that vary, numbered by the rows `trained` (by all rows if it is None).
 
-    A column that is constant over the training rows alone has C = 1: there is one answer to give. Raises ValueError when
-    none varies, and when one has more than half as many values as there are rows to learn from, and over 20.
+    A column that is constant over the training rows alone has C = 1: there is only one class to predict.
+    Raises ValueError when none varies, and when one has more than half as many values as there are rows to
+    learn from, and over 20.
     """
     rows: Any = slice(None) if trained is None else trained
     found = []
@@ -55,7 +56,8 @@ def varying(name: str, columns: NDArray[Any], trained: NDArray[Any] | None = Non
 def learnable(
     name: str, columns: NDArray[Any], trained: NDArray[np.intp], tested: NDArray[np.intp] | None = None
 ) -> list[Classes]:
-    """Columns [N, K] -> those that vary over the rows `trained`, and over the rows `tested` where given.
+    """Columns [N, K] -> those that vary over the rows `trained`, and over the rows `tested` if these are
+    passed.
 
     Raises ValueError like `varying`, and when none is left.
     """
@@ -77,7 +79,9 @@ def _check_repeats(name: str, size: int, rows: int) -> None:
 
 
 def averaged(name: str, scores: dict[int, float], targets: ArrayLike) -> dict[str, float]:
-    """One score per varying target -> {name: their mean, and name_<k> of each where `targets` has several columns}."""
+    """One score per varying target -> {name: their mean}, and name_<k> of each if `targets` has several
+    columns.
+    """
     mean = {name: float(np.mean(list(scores.values())))}
     several = np.ndim(targets) > 1 and np.shape(targets)[1] > 1
     return mean | ({f"{name}_{k}": float(score) for k, score in scores.items()} if several else {})

@@ -1,4 +1,4 @@
-"""Images and their reconstructions, as every metric that compares the two wants them."""
+"""Checked pairs of images and reconstructions, for the metrics that compare the two."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["checked", "chunks"]
 def checked(images: ArrayLike, reconstructions: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Images in [0, 1] and finite reconstructions, both [N, C, H, W], as arrays.
 
-    Reconstructions may leave [0, 1]. Raises ValueError when the shapes differ, an image leaves [0, 1] or a reconstruction
-    is not finite.
+    Reconstructions may leave [0, 1]. Raises ValueError when the shapes differ, an image leaves [0, 1] or a
+    reconstruction is not finite.
     """
     x = arrays.fraction_images("images", images)
     y = arrays.real("reconstructions", reconstructions, "N, C, H, W")
@@ -29,7 +29,7 @@ def checked(images: ArrayLike, reconstructions: ArrayLike) -> tuple[NDArray[Any]
 
 
 def chunks(images: NDArray[Any], values: int) -> Iterator[slice]:
-    """Rows of images [N, C, H, W], a slice of as many at a time as have `values` values together, one at least."""
+    """Images [N, C, H, W] -> slices of rows with at most `values` values each, but at least one row."""
     step = max(1, values // images[0].size)
     for start in range(0, len(images), step):
         yield slice(start, start + step)

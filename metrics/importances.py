@@ -1,11 +1,12 @@
-"""Tables of importances R [A, B] ≥ 0, of B things for each of A: is a row about one thing, or about all of them?
+"""Concentration of tables of importances R [A, B] ≥ 0: is the importance of a row in one column, or in all?
 
     c_a           = 1 + Σ_b p_ab log_B p_ab,      p_ab = R_ab / Σ_b R_ab          between 0 and 1
     concentration = Σ_a ρ_a c_a,                  ρ_a = Σ_b R_ab / Σ_ab R_ab
 
-With codes for rows and factors for columns it is the disentanglement of C. Eastwood, C. K. I. Williams, "A Framework for the
-Quantitative Evaluation of Disentangled Representations", ICLR 2018; the other way round, their completeness. With B = 1
-nothing can be mixed: c = 1. A row of zeros counts as 0, and does not count in the mean; a table of zeros has 0.
+With codes for rows and factors for columns the concentration is the disentanglement of C. Eastwood,
+C. K. I. Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations", ICLR 2018;
+with factors for rows, their completeness. If B = 1, c = 1. A row of zeros has c = 0 and weight 0; a table of
+zeros has concentration 0.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
 """Mutual information and entropy of discrete variables, and the discretisation of codes, by counting.
 
     H(v)    = −Σ_v p(v) ln p(v)
-    I(b; v) =  Σ_{b,v} p(b, v) ln [ p(b, v) / (p(b) p(v)) ]        both in nats, p = the table's relative frequencies
+    I(b; v) =  Σ_{b,v} p(b, v) ln [ p(b, v) / (p(b) p(v)) ]        both in nats
 
-A code is cut into `bins` equal-width bins between its smallest and its largest value, as in the protocol of
-F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations",
-2019, arXiv:1811.12359: `np.digitize(x, np.histogram(x, bins)[1][:-1])`.
+p       relative frequencies in the table of counts
+b       the bin of a code: `bins` equal-width bins between its smallest and its largest value
 
-Counting overestimates: independent variables with B and V values in N rows seem to share about (B − 1)(V − 1) / 2N nats.
+The bins are those of the protocol of F. Locatello et al., "Challenging Common Assumptions in the Unsupervised
+Learning of Disentangled Representations", 2019, arXiv:1811.12359: `np.digitize(x, np.histogram(x,
+bins)[1][:-1])`.
+
+Counting overestimates: independent variables with B and V values in N rows seem to share about (B − 1)(V − 1)
+/ 2N nats.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Information:
-    """What L binned codes and the K' of K factors that vary know about each other, in nats."""
+    """Entropies and mutual information of L binned codes and those K' of K factors that vary, in nats."""
 
     mutual: NDArray[np.float64]
     """I(z_j; v_k) [L, K']."""
@@ -52,7 +56,7 @@ class Information:
 
     @property
     def normalised(self) -> NDArray[np.float64]:
-        """I(z_j; v_k) / H(v_k), the share of the factor that the code knows [L, K']."""
+        """I(z_j; v_k) / H(v_k), the code's share of the information in the factor [L, K']."""
         return self.mutual / self.factors
 
     @property
@@ -62,10 +66,10 @@ class Information:
 
 
 def between(codes: ArrayLike, factors: ArrayLike, bins: int, *, least: int = 1) -> Information:
-    """Codes [N, L] cut into `bins`, factors [N, K] -> all that they share, by one count per factor.
+    """Codes [N, L] cut into `bins`, factors [N, K] -> their entropies and mutual information.
 
-    Factors with one value are left out. Raises ValueError when fewer than `least` vary, on fewer than 2 rows or bins, on
-    NaN or infinity.
+    Factors with one value are left out. Raises ValueError when fewer than `least` vary, on fewer than 2 rows
+    or bins, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     bins = arrays.whole("bins", bins, 2, "the field uses 20")
@@ -82,7 +86,8 @@ def between(codes: ArrayLike, factors: ArrayLike, bins: int, *, least: int = 1) 
 
 
 def varying_factors(v: NDArray[Any], least: int = 1) -> tuple[list[int], list[NDArray[np.intp]], list[int]]:
-    """Factors [N, K] -> of those that vary: the number, the value's rank in each row [N], how many values there are.
+    """Factors [N, K] -> of each that varies: its number, its value's rank in each row [N], its number of
+    values.
 
     Raises ValueError when there are fewer than `least`.
     """
@@ -93,26 +98,26 @@ def varying_factors(v: NDArray[Any], least: int = 1) -> tuple[list[int], list[ND
 
 
 def edges(code: NDArray[Any], bins: int) -> NDArray[Any] | None:
-    """The bins + 1 edges between the smallest and the largest of a code [N]; None where that range has no room for them.
+    """The bins + 1 edges between the smallest and largest value of a code [N]; None if they are not distinct.
 
-    A constant code has no room. Nor has one whose range is too narrow for distinct edges in its own precision (a
-    collapsed latent that trembles in its last digit): that is rounding, not information.
+    They are not for a constant code, nor for one whose range is too narrow for distinct edges in its own
+    precision (a collapsed latent that varies in its last digit): that is rounding, not information.
     """
     found = np.linspace(code.min(), code.max(), bins + 1, dtype=code.dtype)
     return found if np.all(found[:-1] < found[1:]) else None
 
 
 def binned(codes: NDArray[Any], bins: int) -> NDArray[np.intp]:
-    """Codes [N, L] -> bin numbers 0 ... bins − 1, [L, N] (a row per latent, since each is counted on its own).
+    """Codes [N, L] -> bin numbers 0 ... bins − 1, [L, N]; a row per latent, since each is counted on its own.
 
-    A code without room for the bins falls into one.
+    All values of a code without distinct edges are in bin 0.
     """
     numbers = np.zeros(codes.shape[::-1], dtype=np.intp)
     for number, column in zip(numbers, codes.T, strict=True):
         code = np.ascontiguousarray(column)
         limits = edges(code, bins)
         if limits is not None:
-            # side="right" puts a value that equals an edge into the bin above it, and the maximum into the last bin
+            # side="right": a value that equals an edge is in the bin above it, the maximum in the last bin
             number[:] = np.searchsorted(limits[1:-1], code, side="right")
     return numbers
 
@@ -125,9 +130,10 @@ def contingency(a: NDArray[np.intp], b: NDArray[np.intp], sizes: tuple[int, int]
 def tables(
     b: NDArray[np.intp], bins: int, values: list[NDArray[np.intp]], sizes: list[int]
 ) -> Iterator[NDArray[np.intp]]:
-    """Bin numbers [L, N] against each of several variables [N] with values below their size V -> counts [L, bins, V].
+    """Bin numbers [L, N], several variables [N] with values below their sizes V -> counts [L, bins, V] of
+    each.
 
-    One count for all codes at once: a table per code and value pair would cost as much again in calls.
+    One count serves all codes at once: one call per code and variable would double the time.
     """
     apart = b + bins * np.arange(len(b))[:, None]
     for value, size in zip(values, sizes, strict=True):
@@ -148,13 +154,15 @@ def entropy(counts: NDArray[Any]) -> float:
 
 
 def mutual_informations(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Counts [..., B, V], not all 0 -> mutual informations in nats [...]: ≥ 0, and exactly 0 where it is rounding."""
+    """Counts [..., B, V], not all 0 -> mutual informations in nats [...]: ≥ 0, and exactly 0 if only rounding
+    is left.
+    """
     p = counts / counts.sum(axis=(-2, -1), keepdims=True)
     expected = p.sum(axis=-1, keepdims=True) * p.sum(axis=-2, keepdims=True)
     seen = p > 0
     ratio = np.divide(p, expected, out=np.ones_like(p), where=seen)
     found: NDArray[np.float64] = (p * np.log(ratio)).sum(axis=(-2, -1))
-    # Below this all is rounding: one image in ten million, moved to another bin, changes more.
+    # Below this is only rounding: one image in ten million, moved to another bin, changes more.
     return np.where(found < 1e-14, 0.0, found)
 
 
@@ -164,7 +172,9 @@ def mutual_information(counts: NDArray[Any]) -> float:
 
 
 def leads(known: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """How far the largest of non-negative numbers is ahead of the second largest along an axis; alone, ahead of 0."""
+    """The largest minus the second largest of non-negative numbers along an axis; minus 0 if there is only
+    one.
+    """
     length = known.shape[axis]
     if length == 1:
         return known.max(axis=axis)

@@ -1,10 +1,11 @@
-"""A page of documentation for each metric, from what its module says, and the table of what each metric punishes.
+"""The pages of docs/metrics: one of each metric, made of its module, and an overview with two tables.
 
     python -m metrics.pages docs/metrics        writes <name>.md for every metric, README.md and punishes.csv
 
-A page is the module's docstring (definition, symbols, direction, what degenerate input gives, papers), the function's
-docstring and settings, and RANGE, BLIND_TO and COST. The table runs every metric that looks at codes on the worlds of
-`metrics.cases`, with its default settings.
+A page is the module's docstring (definition, symbols, direction, what degenerate input gives, papers), the
+function's docstring and settings, and RANGE, BLIND_TO and COST. The overview has the table of the arrays
+(`metrics.vocabulary`) and the table of what each metric punishes: every metric of codes is computed on the
+worlds of `metrics.cases`, with its default settings.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import numpy as np
 
 import metrics
 from metrics import cases
+from metrics.parameters import parameters
+from metrics.vocabulary import ARRAYS, Array
 
 __all__ = [
     "COLUMNS",
@@ -49,9 +52,8 @@ COLUMNS = (
     "few",
 )
 PUNISHED = (0.1, 0.5)
-"""Shares of the way from perfect to the worst case, from which a case counts as punished in part, and as punished."""
+"""Shares of the way from perfect to the worst case: punished in part from the first on, then punished."""
 
-_OF_CODES = {"codes", "mean", "targets", "factors", "peer_mean"}
 _FOLDERS = {
     "disentanglement": "Do codes and ground-truth factors correspond?",
     "rate": "How much do the codes say, in nats?",
@@ -66,11 +68,11 @@ Table = Mapping[str, Mapping[str, float]]
 
 
 def judged() -> list[str]:
-    """The metrics of the table: those that look at codes."""
+    """The metrics of the table: those that need an array of latents."""
     return [
         name
         for name in metrics.names()
-        if _OF_CODES & {*inspect.signature(metrics.function(name)).parameters}
+        if any("L" in ARRAYS[array].shape for array in parameters(name).arrays)
     ]
 
 
@@ -81,12 +83,12 @@ def punishments(
     table: dict[str, dict[str, float]] = {}
     for name in judged() if names is None else names:
         about = metrics.describe(name)
-        parameters = inspect.signature(metrics.function(name)).parameters
+        arrays = parameters(name).arrays
         rows: dict[str, dict[str, float]] = {key: {} for key in (about.main, *about.parts)}
         for case in columns:
-            given = cases.world(case) | {"rng": np.random.default_rng(0)}
+            world = cases.world(case) | {"rng": np.random.default_rng(0)}
             try:
-                found = metrics.function(name)(**{key: given[key] for key in parameters if key in given})
+                found = metrics.function(name)(**{array: world[array] for array in arrays})
             except ValueError:
                 found = {}
             for key, row in rows.items():
@@ -96,7 +98,7 @@ def punishments(
 
 
 def mark(row: Mapping[str, float], case: str, higher: bool | None) -> str:
-    """ "●" where a case is punished, "◐" where in part, "" where not, or where perfect is hardly better than anything."""
+    """ "●": the case is punished, "◐": in part, "": not, or perfect is hardly better than any other case."""
     finite = [value for value in row.values() if math.isfinite(value)]
     if higher is None or not math.isfinite(row[case]):
         return "●" if higher is False and row[case] == math.inf else ""
@@ -119,13 +121,9 @@ def page(name: str) -> str:
     ]
     low, high = (f"{end:g}".replace("inf", "∞") for end in about.range)
     facts = [f"`{name}`", about.folder, about.unit or "pure number", direction, f"from {low} to {high}"]
-    settings = {
-        p.name: p.default
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY and p.name != "test"
-    }
-    arrays = [p for p in inspect.signature(function).parameters if p not in settings]
-    call = ", ".join([*arrays[: arrays.index("test")], "test=None"] if "test" in arrays else arrays)
+    has = parameters(name)
+    required = [array for array in has.arrays if array not in has.settings and array != "test"]
+    call = ", ".join([*required, *(["test=None"] if "test" in has.arrays else [])])
     parts = [
         f"# {title.rstrip('.')}",
         " · ".join(facts) + ("" if about.main == name else f" · main value `{about.main}`"),
@@ -134,8 +132,8 @@ def page(name: str) -> str:
         f"```python\nfrom metrics.{about.folder}.{name} import {name}\n\n{name}({call})\n```",
         prose(inspect.getdoc(function) or ""),
     ]
-    if settings:
-        rows = "\n".join(f"| `{setting}` | `{_written(default)}` |" for setting, default in settings.items())
+    if has.settings:
+        rows = "\n".join(f"| `{key}` | `{_written(each.default)}` |" for key, each in has.settings.items())
         parts.append(f"| setting | default |\n|---|---|\n{rows}")
     if about.standard_normal:
         parts += ["## What it presumes", PRIOR]
@@ -144,11 +142,11 @@ def page(name: str) -> str:
 
 
 def index(table: Table) -> str:
-    """The overview, Markdown: every metric by folder, and the table of punishments."""
+    """The overview, Markdown: every metric by folder, the arrays, and the table of punishments."""
     parts = [
         "# Metrics",
-        "Arrays in, numbers out: `metrics.function(name)` or an import of the module. Pages are generated from the modules "
-        "(`make docs`).",
+        "Arrays in, numbers out: `metrics.function(name)` or an import of the module. Pages are generated "
+        "from the modules (`make docs`).",
     ]
     described = [metrics.describe(name) for name in metrics.names()]
     for folder, question in _FOLDERS.items():
@@ -162,6 +160,14 @@ def index(table: Table) -> str:
             f"## {folder.capitalize()}: {question}",
             "| metric | what | unit | better |\n|---|---|---|---|\n" + "\n".join(rows),
         ]
+    parts += [
+        "## Arrays",
+        "A metric needs the arrays that its parameters are named after (`metrics.vocabulary`): N images, L "
+        "latents, G groups of latents, K ground-truth factors, P peers (other seeds), M samples; images are "
+        "C × H × W.",
+        "| array | shape | values | unit | what | from |\n|---|---|---|---|---|---|\n"
+        + "\n".join(_array(array) for array in ARRAYS.values()),
+    ]
     header = "| metric | " + " | ".join(COLUMNS) + " |\n|---|" + "---:|" * len(COLUMNS)
     metric_of = {key: about for about in described for key in (about.main, *about.parts)}
     rows = [
@@ -174,12 +180,20 @@ def index(table: Table) -> str:
     parts += [
         "## Which metric punishes what",
         "Values on codes that are right or wrong in one way each (`metrics.cases`), at default settings. "
-        f"● at least {PUNISHED[1]:.0%} of the way from perfect to the worst case, ◐ at least {PUNISHED[0]:.0%}; – the metric "
-        "refuses the case. No marks where neither end is better, or no case is worse than perfect.",
+        f"● at least {PUNISHED[1]:.0%} of the way from perfect to the worst case, ◐ at least "
+        f"{PUNISHED[0]:.0%}; – the metric refuses the case. No marks where neither end is better, or no case "
+        "is worse than perfect.",
         header + "\n" + "\n".join(rows),
         legend,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _array(array: Array) -> str:
+    shape = " or ".join(f"[{axes}]" for axes in array.shape.split(" or ")) if array.shape else "–"
+    meaning = array.meaning.replace("|", "\\|")
+    cells = (f"`{array.name}`", shape, array.values, array.unit or "–", meaning, array.source.value)
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(row: Mapping[str, float], case: str, higher: bool | None) -> str:
@@ -191,7 +205,7 @@ def _cell(row: Mapping[str, float], case: str, higher: bool | None) -> str:
 
 
 def prose(text: str) -> str:
-    """A docstring's paragraphs as Markdown: formulas and aligned lists as they are, the rest flowing, arXiv numbers linked."""
+    """A docstring as Markdown: formulas and aligned lists stay, the rest flows, arXiv numbers are links."""
     paragraphs = []
     for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
         lines = paragraph.split("\n")
@@ -222,7 +236,7 @@ def write_table(table: Table) -> str:
 
 
 def read_table(text: str) -> dict[str, dict[str, float]]:
-    """What `write_table` wrote."""
+    """The table that `write_table` wrote."""
     return {
         row["metric"]: {case: float(row[case]) for case in COLUMNS}
         for row in csv.DictReader(io.StringIO(text))
@@ -232,7 +246,7 @@ def read_table(text: str) -> dict[str, dict[str, float]]:
 def main(folder: Path) -> None:
     """Write all pages and the table into `folder`, and remove pages of metrics that are gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    # What is shown is what is kept, to the digit.
+    # The overview shows the digits that the CSV has.
     table = read_table(write_table(punishments()))
     pages = {f"{name}.md": page(name) for name in metrics.names()}
     pages |= {"README.md": index(table), "punishes.csv": write_table(table)}

@@ -1,21 +1,26 @@
-"""Features of images that need no trained network: the leading principal components of their pixels.
+"""Features of images without a trained network: the leading principal components of their pixels.
 
-    φ(x) = Vᵀ (x − m)        x: an image as a vector [D], m [D]: mean of all images, φ [F]
-    V [D, F]: the F orthonormal directions in which the images, real ones and samples together, vary most
+    φ(x) = Vᵀ (x − m)
 
-Metrics of samples are published on features of networks trained on photographs (Inception, VGG). Those need downloaded
-weights, and say little of sprites and digits; these need nothing and see an image as pixels: what is out of place by two
-pixels is different, and detail beyond the F components is not seen at all. Distances between features are distances
-between images, in intensity; with a large F they tend to the Euclidean distance of pixels.
+x        an image as a vector [D]
+m        mean of all images [D]
+V        [D, F]: the F orthonormal directions in which the images, real ones and samples together, vary most
+φ        features [F]
 
-Real images and samples enter V alike, for two reasons. Components of the real images alone follow the accidents of those
-images, so that fresh images of the very same distribution would spread less in them than the real ones do; and what
-samples do in directions where real images do not vary would go unseen. Directions without variance are left out, so there
-may be fewer than F.
+Published metrics of samples use features of networks trained on photographs (Inception, VGG). Those need
+downloaded weights, and suit sprites and digits badly. Principal components need no weights. They compare
+images as pixels: an object that is two pixels away is different, and detail beyond the F components is
+invisible. Distances between features are distances between images, in intensity; with a large F they tend to
+the Euclidean distance of pixels.
 
-Principal components: K. Pearson, 1901. Where D > 1,024 they come from randomised subspace iteration: N. Halko,
-P.-G. Martinsson, J. A. Tropp, "Finding Structure with Randomness", 2009, arXiv:0909.4061, from a fixed start, until the
-variance that they hold changes by less than 1e-5 of itself.
+V is fitted to real images and samples together, for two reasons. Components of the real images alone follow
+the accidents of those images: fresh images of the same distribution would have a smaller variance in them
+than the real ones. And differences in directions in which real images do not vary would be invisible.
+Directions without variance are left out, so there may be fewer than F.
+
+Principal components: K. Pearson, 1901. If D > 1,024 they come from randomised subspace iteration: N. Halko,
+P.-G. Martinsson, J. A. Tropp, "Finding Structure with Randomness", 2009, arXiv:0909.4061. The iteration has a
+fixed start, and ends when the variance along the directions changes by less than a share of 1e-5.
 """
 
 from __future__ import annotations
@@ -32,8 +37,8 @@ __all__ = ["COMPONENTS", "pixel_features"]
 
 COMPONENTS = 64
 
-_EXACT = 1024  # pixels up to which the covariance is small enough to be decomposed as it is
-_SPARE = 32  # directions carried along beyond those wanted, so that the last of these settle too
+_EXACT = 1024  # pixels up to which the covariance is small enough for a direct decomposition
+_SPARE = 32  # directions beyond those that are needed, so that the last of these converge too
 _PASSES = 40
 _VALUES = 2**21  # pixels at a time: 16 MiB of float64
 
@@ -41,9 +46,11 @@ _VALUES = 2**21  # pixels at a time: 16 MiB of float64
 def pixel_features(
     real: ArrayLike, samples: ArrayLike, components: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Real images [N, C, H, W] and samples [M, C, H, W], both in [0, 1] -> features [N, F] and [M, F], F ≤ components.
+    """Real images [N, C, H, W] and samples [M, C, H, W], in [0, 1] -> features [N, F] and [M, F],
+    F ≤ components.
 
-    Raises ValueError when the images differ in shape, there are fewer than 2 of either, or all of both are equal.
+    Raises ValueError when the images differ in shape, there are fewer than 2 of either, or all of both are
+    equal.
     """
     x, y = arrays.fraction_images("real", real), arrays.fraction_images("samples", samples)
     if x.shape[1:] != y.shape[1:]:
@@ -58,12 +65,12 @@ def pixel_features(
     total = len(x) + len(y)
     mean = sum(images.sum(axis=0, dtype=np.float64) for images in both) / total
     basis, variance = (_exact if len(mean) <= _EXACT else _iterated)(both, mean, min(count, total - 1))
-    # What rounding leaves of nothing: relative to the largest, and to the intensities themselves.
+    # Rounding makes a variance of 0 as large as this, relative to the largest and to the intensities.
     basis = basis[:, variance > 1e-10 * variance[0] + 1e-14 * float(np.square(mean).sum())]
     if not basis.shape[1]:
         raise ValueError(
-            f"real: expected images that differ, but all {len(x)}, and the samples, are equal; pass images of the data set "
-            "as they are"
+            f"real: expected images that differ, but all {len(x)}, and the samples, are equal; "
+            "pass images of the data set as they are"
         )
     features = np.concatenate([block @ basis for block in _centred(both, mean)])
     return features[: len(x)], features[len(x) :]
@@ -91,7 +98,7 @@ def _exact(
 def _iterated(
     both: list[NDArray[Any]], mean: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The same by multiplying a random basis with the covariance again and again, which is never formed."""
+    """The same from a random basis, multiplied repeatedly by the covariance, which is never formed."""
     total = sum(map(len, both))
     width = min(count + _SPARE, total, len(mean))
     basis = np.linalg.qr(np.random.default_rng(0).normal(size=(len(mean), width)))[0]

@@ -1,7 +1,9 @@
-"""The Gaussian posterior of every image, and what it costs to send.
+"""The Gaussian posterior of every image, and its KL from the prior N(0, I).
 
-q(z | x_n) = Π_j N( z_j; μ_nj, σ_nj² )
-KL( N(μ, σ²) ‖ N(0, 1) ) = ½ ( μ² + σ² − 1 − ln σ² )        nats; +inf where σ = 0
+    q(z | x_n) = Π_j N( z_j; μ_nj, σ_nj² )
+    KL( N(μ, σ²) ‖ N(0, 1) ) = ½ ( μ² + σ² − 1 − ln σ² )        nats; +inf if σ = 0
+
+μ, σ     mean and standard deviation [N, L]
 """
 
 from __future__ import annotations
@@ -33,14 +35,15 @@ def checked(
         )
     if sigma.min() < 0:
         raise ValueError(
-            f"{prefix}std: expected standard deviations ≥ 0, found {sigma.min():g}; not a log-variance, by any chance?"
+            f"{prefix}std: expected standard deviations ≥ 0, found {sigma.min():g}; "
+            "not a log-variance, by any chance?"
         )
     return mu, sigma
 
 
 def rates(mu: NDArray[Any], sigma: NDArray[Any]) -> NDArray[np.float64]:
-    """μ and σ [..., L] -> KL of each from the prior N(0, 1), in nats [..., L]; +inf where σ = 0."""
+    """μ and σ [..., L] -> KL of each from the prior N(0, 1), in nats [..., L]; +inf if σ = 0."""
     squares = np.square(mu, dtype=np.float64) + np.square(sigma, dtype=np.float64)
-    with np.errstate(divide="ignore"):  # ln 0 = −inf, and with it the rate of +inf that is meant
+    with np.errstate(divide="ignore"):  # ln 0 = −inf gives the rate +inf, as it should
         found: NDArray[np.float64] = 0.5 * (squares - 1 - 2 * np.log(sigma, dtype=np.float64))
     return found

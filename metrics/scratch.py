@@ -1,7 +1,8 @@
-"""Memory that is used again: arrays for intermediate results, by name, instead of a fresh one for each.
+"""Memory that is reused: arrays for intermediate results, found by name, in place of a fresh array each time.
 
-A fresh array of more than about 100 kB comes from the operating system page by page, each at the price of an interrupt and none
-in the processor's cache. Where arithmetic is a few operations per number, that is several times the price of the arithmetic.
+The operating system provides a fresh array of more than about 100 kB page by page. Each page costs an
+interrupt, and none is in the processor's cache. If the arithmetic is a few operations per number, that costs
+several times as much as the arithmetic.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ __all__ = ["Scratch"]
 
 
 class Scratch:
-    """Arrays with undefined content. One of the same name overwrites the last; not to be shared between threads."""
+    """Arrays with undefined content. A new one overwrites the last of its name. Not for several threads."""
 
     def __init__(self) -> None:
         self._memory: dict[str, NDArray[np.uint8]] = {}
         self._numbers = np.arange(0)
 
     def __call__(self, name: str, *shape: int, dtype: DTypeLike = np.float64) -> NDArray[Any]:
-        """An array of this shape and type."""
+        """The array `name` with this shape and type."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         memory = self._memory.get(name)
         if memory is None or len(memory) < size:

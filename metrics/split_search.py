@@ -1,25 +1,28 @@
-"""The best split of many nodes at once: where, on which code, T regression trees of one stage divide their rows.
+"""The search for the best splits of T regression trees at once: which code, and which threshold on it.
 
     gain(j, t) = s_l²/n_l + s_r²/n_r − s²/n        rows with code j ≤ t go left
                = ( s_l n − s n_l )² / ( n_l n_r n )
 
-s, n       sum of residuals and number of rows, of a node and of its two sides; the gain is the fall of the squared error
+s, n       sum of residuals and number of rows, of a node; s_l, n_l and s_r, n_r of its left and right side
+gain       the fall of the squared error
 
-Every one of N rows is a possible threshold on every code. Looking at all of them for every tree is what makes boosted trees
-slow, so the search has two steps:
+Each of N rows is a possible threshold on every code. To try all of them for every tree is what makes boosted
+trees slow, so the search has two steps:
 
-1. Coarse: rows lie in at most 256 bins per code. The bins make a sparse 0/1 matrix [bins · L, N], the same for all trees of
-   all stages, so that the histograms of T trees are one product with a dense [N, T]. This gives the gain at every bin's edge.
-2. Fine: within the bins that might hold a better threshold than the best edge, every threshold is tried, row by row. These are
-   the bins with an edge where a little more residual (`reach`) would do it, and the outermost bins of the node, where a
-   few rows alone may.
+1. Coarse: rows lie in at most 256 bins per code. The bins make a sparse 0/1 matrix [bins · L, N], the same
+   for all trees of all stages, so that the histograms of T trees are one product with a dense [N, T]. This
+   gives the gain at every bin's edge.
+2. Fine: within the bins that might hold a better threshold than the best edge, every threshold is tried, row
+   by row. These are the bins with an edge that a little more residual (`reach`) would make the best, and the
+   outermost bins of the node, where a few rows alone may be the best side.
 
-So a best threshold is missed where large residuals follow each other in a bin of the middle. On the reference codes (10,000
-rows of a trained network among them) that moves DCI's importance scores by at most 0.003 and accuracies by at most 0.007 from the exact search;
-tests hold 0.01.
+So the search misses a best threshold if large residuals follow each other within a bin in the middle. On the
+reference codes (10,000 rows of a trained network among them) DCI's importance scores differ from those of the
+exact search by at most 0.003, and accuracies by at most 0.007; tests allow 0.01.
 
-Row count and residual travel in one double: `UNIT` per row plus the residual, which is rounded to a grid on which every sum is
-exact. So the histogram of one child is that of its parent minus the other's, bit for bit, whatever the order of summation.
+Row count and residual share one double: `UNIT` per row plus the residual, which is rounded to a grid on which
+every sum is exact. So the histogram of one child is that of its parent minus that of the other child, bit for
+bit, whatever the order of summation.
 
 Histograms: G. Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
 """
@@ -38,9 +41,9 @@ from metrics.scratch import Scratch
 __all__ = ["BINS", "UNIT", "Split", "Table", "unpacked"]
 
 BINS = 256
-"""16 · 16: sums over bins are taken in two steps of 16."""
+"""16 · 16: sums over bins are computed in two steps of 16."""
 UNIT = 4.0
-"""Of a row; more than twice the largest sum of residuals, which is scaled to 1."""
+"""The packed value of a row; more than twice the largest sum of residuals, which is scaled to 1."""
 
 _EQUAL = 1 - 1e-10  # gains of copies of a code, or of mirror images, differ by rounding alone
 
@@ -50,20 +53,20 @@ Integers = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """How one node of each of T trees is divided."""
+    """The split of one node in each of T trees."""
 
     code: Integers
     """[T]"""
     rank: Integers
-    """[T]; rows whose value of the code has at most this rank go left."""
+    """[T]; rows whose value of the code has this rank or a lower one go left."""
     gain: Floats
-    """[T]; 0 where no division helps."""
+    """[T]; 0 where no split reduces the error."""
     left: Floats
     """Packed sum of the left side [T]."""
 
 
 def unpacked(packed: Floats, n: Floats | None = None, s: Floats | None = None) -> tuple[Floats, Floats]:
-    """Packed sums -> number of rows, sum of residuals; into the arrays `n` and `s` where they are given."""
+    """Packed sums -> number of rows, sum of residuals; into the arrays `n` and `s` if these are passed."""
     n = np.multiply(packed, 1 / UNIT, out=n)
     np.rint(n, out=n)
     s = np.multiply(n, UNIT, out=s)
@@ -80,7 +83,8 @@ class Table:
         self.values = [np.unique(column.astype(np.float64)) for column in x.T]
         """Per code, ascending; a rank is a position among them."""
         self.rank = self.ranks(x)
-        # In the order of each code, one code after the other: the row, its rank, and whether it is the last of that rank.
+        # In the order of each code, one code after the other: the row, its rank, and whether it is the last
+        # of that rank.
         order = np.argsort(self.rank, axis=0, kind="stable").T
         ranks = np.take_along_axis(self.rank.T, order, axis=1).astype(np.intp)
         closes = np.ones(order.shape, dtype=np.bool_)
@@ -90,7 +94,7 @@ class Table:
         self.last = last
         """Largest rank in a bin [BINS · L]."""
         self.start, self.length = start, length
-        """Where a bin's rows are in that order [BINS · L]; length 0 for a bin of a single value."""
+        """Position of a bin's rows in that order [BINS · L]; length 0 for a bin of a single value."""
         column = bins * self.codes + np.arange(self.codes)
         pointers = np.arange(0, column.size + 1, self.codes)
         shape = (self.rows, BINS * self.codes)
@@ -105,7 +109,7 @@ class Table:
         for j, values in enumerate(self.values):
             count = np.bincount(self.rank[:, j], minlength=len(values))
             before = np.cumsum(count) - count
-            # By the middle of a value's rows, so that the mirror image of a code has the mirror image of its bins.
+            # By the middle of a value's rows, so that the mirror image of a code has mirrored bins.
             middle = (2 * before + count) * BINS // (2 * self.rows)
             of_rank = np.arange(len(values)) if len(values) <= BINS else middle
             bins[:, j] = of_rank[self.rank[:, j]]
@@ -116,7 +120,7 @@ class Table:
         return bins, last.ravel(), start.ravel(), length.ravel()
 
     def ranks(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Codes [M, L], of these or of other rows -> their ranks [M, L]; a value between two goes to the nearer."""
+        """Codes [M, L] of any rows -> their ranks [M, L]; a value between two gets the rank of the nearer."""
         middles = [values[:-1] + (values[1:] - values[:-1]) / 2 for values in self.values]
         found = [np.searchsorted(middle, column) for middle, column in zip(middles, x.T, strict=True)]
         return np.stack(found, axis=1).astype(np.uint16 if self.rows <= 2**16 else np.uint32)
@@ -135,9 +139,11 @@ class Table:
         negligible: Floats,
         rng: np.random.Generator,
     ) -> Split:
-        """Packed rows [N, T], 0 outside the node; their histogram and sum [T] -> the best split of each tree's node.
+        """Packed rows [N, T], 0 outside the node; their histogram and sum [T] -> the best split of each
+        tree's node.
 
-        reach: residual [T] that rows within a bin may add, about that of one row. negligible: gain [T] below which the best edge will do.
+        reach: residual [T] that rows within a bin may add, about that of one row. negligible: gain [T] below
+        which the search stops at the best edge.
         """
         T = len(total)
         upto = _running(histogram, self.scratch)
@@ -149,7 +155,8 @@ class Table:
         edge = upto.ravel()[item]
         at_edge = _gain(edge, n_all[tree], s_all[tree])
         code, rank = bin_ % self.codes, self.last[bin_]
-        # Thresholds within bins, of those that have any: two values, and two rows in the node. All one after the other.
+        # Thresholds within bins that have any, one after the other: bins with two values, and two rows in
+        # the node.
         own = histogram.ravel()[item]
         several = np.flatnonzero((self.length[bin_] > 0) & (own > 1.5 * UNIT))
         before = edge[several] - own[several]
@@ -184,10 +191,11 @@ class Table:
         n_all: Floats,
         s_all: Floats,
     ) -> tuple[Floats, Floats, Integers, Integers]:
-        """Of every row of Q bins, each for one tree: packed sum up to it, gain of a threshold after it, and its place in order.
+        """For Q bins, each of one tree: per row the packed sum up to it, the gain of a threshold after it,
+        its position.
 
-        before: packed sum of what lies in lower bins [Q]. The last value is where each bin's rows begin [Q]. Rows that are
-        not the last of their value have gain 0, since rows of one value stay together.
+        before: packed sum of what lies in lower bins [Q]. The last result is where each bin's rows begin [Q].
+        Rows that are not the last of their value have gain 0, since rows of one value stay together.
         """
         scratch, take = self.scratch, _take
         length = self.length[bin_]
@@ -225,12 +233,12 @@ class Table:
 
 
 def _take(values: NDArray[Any], index: Integers, out: NDArray[Any]) -> NDArray[Any]:
-    """values[index] into `out`; "clip" since the default mode would go through a copy."""
+    """values[index] into `out`; "clip", since the default mode makes a copy."""
     return np.take(values, index, out=out, mode="clip")
 
 
 def _running(histogram: Floats, scratch: Scratch) -> Floats:
-    """Sums over bins up to and with each, along the first axis; in two steps, several times as fast as one cumsum."""
+    """Sums over bins up to and including each, along the first axis; in two steps, faster than one cumsum."""
     side = 16
     upto = scratch("upto", *histogram.shape)
     np.copyto(upto, histogram)
@@ -253,14 +261,15 @@ def _promising(
 ) -> NDArray[np.bool_]:
     """Which bins [BINS, L, T] may hold the best threshold.
 
-    With x = n_l/n and d = s_l − s x, the gain is d² / (x (1 − x)) / n. A bin qualifies if (|d| + reach)² / (x (1 − x)) reaches
-    the best edge's d² / (x (1 − x)) at either of its edges. Where the best edge's gain is negligible, only its bins do.
+    With x = n_l/n, y = x (1 − x) and d = s_l − s x, the gain is d² / y / n. A bin qualifies if (|d| + reach)²
+    / y reaches the best edge's d² / y at either of its edges. If the best edge's gain is negligible, only its
+    two bins qualify.
     """
     shape = histogram.shape
     n_all, s_all = unpacked(total)
     share = np.divide(1.0, n_all, out=np.zeros_like(n_all), where=n_all > 0)
     n, s = unpacked(upto, scratch("n", *shape), scratch("s", *shape))
-    # From here on single precision is enough: what is chosen is computed anew.
+    # From here on single precision is enough: the gains of the chosen bins are computed again.
     d, x, other = (scratch(name, *shape, dtype=np.float32) for name in ("d", "x", "other"))
     np.copyto(d, s, casting="same_kind")
     np.copyto(x, n, casting="same_kind")
@@ -289,7 +298,9 @@ def _promising(
 
 
 def _one_per_tree(gain: Floats, tree: Integers, rng: np.random.Generator) -> Integers:
-    """Items with gains, of trees -> for each tree that occurs the item with the highest; among equals one is drawn."""
+    """Items with gains, of trees -> for each tree that occurs the item with the highest; of equals a random
+    one.
+    """
     best = np.zeros(tree.max(initial=-1) + 1)
     np.maximum.at(best, tree, gain)
     luck = rng.random(len(gain))
@@ -300,7 +311,7 @@ def _one_per_tree(gain: Floats, tree: Integers, rng: np.random.Generator) -> Int
 
 
 def _ranges(start: Integers, length: Integers) -> Integers:
-    """Start and length of each range -> the members of all, one range after the other."""
+    """Start and length of each range -> the members of all ranges, one range after the other."""
     ends = np.cumsum(length)
     count = int(ends[-1]) if len(ends) else 0
     return np.repeat(start - (ends - length), length) + np.arange(count)

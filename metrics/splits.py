@@ -1,10 +1,11 @@
-"""Which rows a probe is trained on and which it is tested on.
+"""The rows that a probe is trained on and the rows that it is tested on.
 
-The 12,600-model study trains on 10,000 images and tests on 5,000 fresh ones. Here both come from one table: rows that the
-caller holds out (`test`) are the fresh ones, and where it holds out none they are drawn, disjoint from the training rows.
+The 12,600-model study trains on 10,000 images and tests on 5,000 fresh ones. Here both come from one table.
+The rows that the caller holds out (`test`) are the fresh ones. If it holds out none, test rows are drawn,
+disjoint from the training rows.
 
-F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations", 2019,
-arXiv:1811.12359.
+F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ def split(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row numbers to train on and to test on, both ascending: at most `train_rows` and `test_rows` of `rows`.
 
-    test: bool [N], True where a row is held out; None or no True at all means that disjoint rows are drawn, in the
-    proportion train_rows : test_rows where there are too few. What exceeds either number is left out at random; what does
-    not is used whole, and then nothing is drawn. Raises ValueError when either side would be empty, or `test` has another
-    length.
+    test: bool [N], True for a row that is held out. If it is None or has no True, disjoint rows are drawn, in
+    the proportion train_rows : test_rows if there are too few. Rows beyond either number are left out at
+    random; if there are no more, all are used and nothing is drawn. Raises ValueError when either side would
+    be empty, or `test` has another length.
     """
     train_rows = arrays.whole("train_rows", train_rows, 1, f"the study uses {TRAIN_ROWS:,}")
     test_rows = arrays.whole("test_rows", test_rows, 1, f"the study uses {TEST_ROWS:,}")
     held_out = np.zeros(rows, dtype=np.bool_) if test is None else arrays.row_mask("test", test)
     if len(held_out) != rows:
         raise ValueError(
-            f"test: expected the same number of rows as codes, {rows}, got {len(held_out)}; pass a bool for each image"
+            f"test: expected the same number of rows as codes, {rows}, got {len(held_out)}; "
+            "pass a bool for each image"
         )
     if held_out.all():
         raise ValueError(f"test: all {rows} rows are held out, none is left to train on; mark some as False")

@@ -1,6 +1,9 @@
 """Squared error of each reconstruction.
 
-e_n = 1/D Σ_d (x_nd − x̂_nd)²          x: images [N, C, H, W] in [0, 1], x̂: reconstructions, D = C·H·W
+    e_n = 1/D Σ_d (x_nd − x̂_nd)²
+
+x      images [N, C, H, W] in [0, 1]; D = C·H·W
+x̂      reconstructions of the same shape
 """
 
 from __future__ import annotations

@@ -7,19 +7,23 @@
 x, y      image and reconstruction
 μ, σ      mean, variances and covariance under a Gaussian window of 11 × 11 pixels, σ = 1.5, that sums to 1
 
-The window slides over every place where it fits, as in the authors' ssim_index.m: no border is made up. At the next scale
-both images are averaged over 2 × 2 pixels; an odd last row or column is dropped.
+The window slides over every place where it fits, as in the authors' ssim_index.m: there is no padding. At the
+next scale both images are averaged over 2 × 2 pixels; an odd last row or column is dropped.
 
-An image narrower than the window gets a smaller one: the largest odd side w that fits, and σ = 1.5 · w / 11, the same
-shape. An 8 × 8 digit is seen through 7 × 7. That is this project's rule; the papers have none.
+An image narrower than the window gets a smaller window of the same shape: the largest odd side w that fits,
+and σ = 1.5 · w / 11. For an 8 × 8 digit it is 7 × 7. This is a rule of this project; the papers have none.
 
 Each channel is compared on its own; ℓ s and s are averaged over places and channels.
 
-All of it comes from a = x + y and b = x − y:  2 σ_xy = (σ_a² − σ_b²)/2,  σ_x² + σ_y² = (σ_a² + σ_b²)/2,  likewise for μ.
-That convolves a, b, a², b² instead of x, y, x², y², xy, and is exactly 1 for identical images.
+Everything is computed from a = x + y and b = x − y:
 
-Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image Quality Assessment: From Error Visibility to Structural
-Similarity", IEEE Transactions on Image Processing 13(4), 2004, doi:10.1109/TIP.2003.819861.
+    2 σ_xy      = (σ_a² − σ_b²)/2
+    σ_x² + σ_y² = (σ_a² + σ_b²)/2        and the same for μ
+
+So the convolutions are of a, b, a², b² and not of x, y, x², y², xy, and identical images give exactly 1.
+
+Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image Quality Assessment: From Error Visibility to
+Structural Similarity", IEEE Transactions on Image Processing 13(4), 2004, doi:10.1109/TIP.2003.819861.
 """
 
 from __future__ import annotations
@@ -37,16 +41,17 @@ _SIDE = 11
 _SIGMA = 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 _CHUNK = 2**15  # values at a time, so that the eight maps of a chunk stay in cache
-_TILE = 14  # outputs that share one product with a band matrix: longer tiles multiply more zeros, shorter ones are many
+_TILE = 14  # outputs of one product with a band matrix: long tiles multiply more zeros, short ones are many
 
 
 def similarities(
     images: ArrayLike, reconstructions: ArrayLike, most: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Images and reconstructions [N, C, H, W] -> mean of s at every scale [N, scales], mean of ℓ s at the last [N].
+    """Images and reconstructions [N, C, H, W] -> mean of s at every scale [N, scales], mean of ℓ s at the
+    last [N].
 
-    As many scales, up to `most`, as leave the image no narrower than the window; one where even the first does not.
-    Raises ValueError like `image_pairs.checked`.
+    The scales are those, up to `most`, at which the image is no narrower than the window, and always the
+    first. Raises ValueError like `image_pairs.checked`.
     """
     x, y = image_pairs.checked(images, reconstructions)
     scales = 1
@@ -80,7 +85,7 @@ def _ratio(pair: NDArray[np.float64], constant: float) -> NDArray[np.float64]:
 
 
 def _moments(pair: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x + y and x − y [2, N, C, H, W] -> squares of their local means, and their local variances, [2, N, C, h, w]."""
+    """x + y and x − y [2, N, C, H, W] -> squares of local means and local variances, each [2, N, C, h, w]."""
     side = min(_SIDE, *(length - 1 + length % 2 for length in pair.shape[-2:]))
     place = np.arange(side) - side // 2
     window = np.exp(-0.5 * np.square(place * _SIDE / (_SIGMA * side)))
@@ -88,11 +93,11 @@ def _moments(pair: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     blurred = _blurred(np.concatenate([pair, np.square(pair)]), window)
     mean, variance = np.square(blurred[:2], out=blurred[:2]), blurred[2:]
     variance -= mean
-    return mean, np.maximum(variance, 0, out=variance)  # rounding leaves −1e-17 where all is flat
+    return mean, np.maximum(variance, 0, out=variance)  # rounding gives −1e-17 where an image is flat
 
 
 def _blurred(maps: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Maps [..., H, W] averaged under the window [side] along both axes, where it fits: [..., H − side + 1, W − side + 1]."""
+    """Maps [..., H, W] averaged under the window [w] along both axes where it fits [..., H−w+1, W−w+1]."""
     *lead, height, width = maps.shape
     inner = len(window) - 1
     rows, columns = height - inner, width - inner
@@ -106,9 +111,11 @@ def _blurred(maps: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[
 
 
 def _tiles(length: int, window: NDArray[np.float64]) -> list[tuple[int, int, NDArray[Any]]]:
-    """Ranges that cover `length` outputs, each with the matrix [inputs, outputs] that holds the window along its diagonal.
+    """Ranges that cover `length` outputs, each with a matrix [inputs, outputs] with the window on its
+    diagonal.
 
-    A product with it is the convolution; BLAS does that several times faster than a convolution is done step by step.
+    A product with the matrix is the convolution. BLAS does that several times faster than a convolution step
+    by step.
     """
     step = -(-length // -(-length // _TILE))  # nearly equal tiles
     band = np.zeros((step + len(window) - 1, step))

@@ -1,6 +1,6 @@
-"""Errors that a user can cure: what is wrong, what was found, what to do; shown without a traceback.
+"""Errors that a user can correct: the message says what is wrong, what was found and what to do.
 
-Everything else is a bug of ours and keeps its traceback.
+They are shown without a traceback. Every other exception is a bug of this package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ __all__ = ["UserError", "user_errors"]
 
 
 class UserError(ValueError):
-    """Something the user can cure. The message names the file, the key, what was found and the cure."""
+    """An error that the user can correct. The message names the file, the key, the value and the cure."""
 
 
 @contextmanager
 def user_errors(stage: str) -> Iterator[None]:
-    """Turn a :class:`UserError` into one screen on standard error and exit status 1."""
+    """Print a :class:`UserError` within the block to standard error, and exit with status 1."""
     try:
         yield
     except UserError as error:
@@ -26,7 +26,7 @@ def user_errors(stage: str) -> Iterator[None]:
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print(
-            f"\n{stage}: interrupted; what was finished is kept, `dvc repro` goes on from here\n",
+            f"\n{stage}: interrupted; finished work is kept, and `dvc repro` goes on from here\n",
             file=sys.stderr,
         )
         raise SystemExit(130) from None

@@ -1,8 +1,8 @@
-"""Stage ``fetch@D``: bring what data set D is made from to ``data/raw/D``, its checksum verified.
+"""Stage ``fetch@D``: bring the raw files of data set D to ``data/raw/D`` and verify their checksums.
 
     python -m pipeline.fetch D
 
-What is complete already is left alone. A download that was interrupted goes on.
+Files that are complete are left alone. An interrupted download resumes.
 """
 
 from __future__ import annotations

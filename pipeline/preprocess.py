@@ -1,8 +1,8 @@
-"""Stage ``preprocess@D``: the raw files of data set D as arrays, in ``data/ready/D``.
+"""Stage ``preprocess@D``: turn the raw files of data set D into arrays in ``data/ready/D``.
 
     python -m pipeline.preprocess D
 
-Images go through in blocks, so that the memory it takes does not grow with the data set.
+Images are processed in blocks, so that the required memory does not grow with the data set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.study.params import load
 __all__ = ["main", "prepare"]
 
 SPARE = 64 << 20
-"""Bytes that must be free beyond those of the images."""
+"""Bytes that must be free on the disk in addition to those of the images."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     started = time.monotonic()
     meta = prepare(name, params.dataset_options(name), store)
     counts = meta["parts"]
-    held_out = "".join(f", {counts[part]:,} {words}" for part, words in
-                       (("test", "held out for the test"), ("validation", "for validation")) if counts[part])  # fmt: skip
+    words = {"test": "held out for the test", "validation": "for validation"}
+    held_out = "".join(f", {counts[part]:,} {what}" for part, what in words.items() if counts[part])
     size = (store.ready(name) / "images.npy").stat().st_size
     print(
         f"preprocess: {name}: {meta['n']:,} images of {'×'.join(map(str, meta['shape']))}{held_out}, "
@@ -55,7 +55,8 @@ def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
     """Prepare a data set that has been fetched; returns its meta data.
 
     Raises:
-        UserError: what was fetched is not what it should be, there is no room, or a part would be empty. Nothing is kept then.
+        UserError: the raw files are invalid, the disk has no room, or a part would be empty. Nothing is kept
+            then.
     """
     module = member("pipeline.data.datasets", name, key=f"datasets.{name}")
     prepared: Prepared = module.prepare(options, store.raw(name))
@@ -66,7 +67,7 @@ def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
     if free < needed:
         raise UserError(
             f"{folder} needs {needed / 1e9:.1f} GB for {name}, and {free / 1e9:.1f} GB are free there. "
-            "Make room, or prepare less of it (image_size, subset)."
+            "Make room, or reduce the data set (image_size, subset)."
         )
     counts = np.bincount(np.zeros(prepared.count, np.uint8) if split is None else split, minlength=3)
     chosen = {"test_fraction", "validation_fraction", "split_seed", "hold_out"}
@@ -89,7 +90,7 @@ def prepare(name: str, options: CommonOptions, store: Store) -> dict[str, Any]:
 
 
 def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarray | None:
-    """uint8 [N], the part of each image (``pipeline.data.arrays.holdout``); None where all are trained on.
+    """uint8 [N], the part of each image (``pipeline.data.arrays.holdout``); None if all are trained on.
 
     Raises:
         UserError: the options contradict each other or the data set.
@@ -99,10 +100,10 @@ def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarr
         if options.hold_out:
             key = "hold_out"
             if prepared.factors is None:
-                raise ValueError("this data set has no factors to be combined; use test_fraction")
+                raise ValueError("this data set has no factors to combine; use test_fraction")
             if test is not None:
                 raise ValueError(
-                    "the official test part is taken already; set split to drawn, or leave this out"
+                    "the official test part is used already; set split to drawn, or leave this out"
                 )
             test = combined(prepared.factors, prepared.factor_names, prepared.factor_sizes, options.hold_out)
         elif options.validation_fraction:
@@ -121,7 +122,7 @@ def split_of(prepared: Prepared, options: CommonOptions, where: str) -> np.ndarr
 
 
 def watched(blocks: Iterable[np.ndarray], count: int, name: str) -> Iterator[np.ndarray]:
-    """The blocks, with a bar on a terminal that says how many of ``count`` images have passed."""
+    """The blocks; on a terminal, a bar shows how many of ``count`` images have passed."""
     console = Console(stderr=True)
     columns = (TextColumn(f"preparing {name}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""DVC stage ``report``: compare what was trained, as a page to read and as tables to compute with (``pipeline.reporting.files``)."""
+"""DVC stage ``report``: compare the trained models in an HTML page and tables (``pipeline.reporting``)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""DVC stage ``tune``: train every trial of the study that is not finished, as many at a time as the machines allow.
+"""DVC stage ``tune``: train every trial of the study that is not finished.
 
-Ray Tune schedules packs of trials (``pipeline.training.assignment``); what is skipped is decided here, per trial, by the run folders. So
-adding a seed, a β or a family trains just that, and an interrupted study goes on where it stopped. A failed trial is
-retried from its last checkpoint, then left for the next ``dvc repro``; the others go on.
+The run folders show which trials are finished; these are skipped. So a new seed, β or family trains the new
+trials alone, and an interrupted study goes on where it stopped. Ray Tune schedules the others in packs
+(``pipeline.training.assignment``), as many at a time as the machines allow. A failed trial is tried again
+from its last checkpoint, and then left for the next ``dvc repro``; the other trials go on.
 """
 
 from __future__ import annotations
@@ -14,32 +15,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, user_errors
-from pipeline.scoring.score_cache import asked, kept
-from pipeline.store.layout import Store
+from pipeline.scoring.score_cache import kept, requested
+from pipeline.store.layout import PARAMS_FILE, Store
 from pipeline.store.ready import Ready
 from pipeline.study.expansion import expand
 from pipeline.study.model import build
 from pipeline.study.params import Params, check_training, load
 from pipeline.study.trial import Trial
-from pipeline.tracking.tracker import Tracker, log_scores
+from pipeline.tracking.sync import sync_runs, sync_scores
+from pipeline.tracking.tracker import Tracker
 from pipeline.training.tuner import train_trials
 
 __all__ = ["main", "read_data"]
 
 
 def read_data(params: Params, store: Store) -> dict[str, Ready]:
-    """Every data set of the study, its bytes compared with its checksum."""
+    """Every data set of the study, after a comparison of its bytes with its checksum."""
     return {name: store.read_ready(name, verify=True) for name in params.datasets}
 
 
 def check_models(trials: Sequence[Trial], ready: Mapping[str, Ready]) -> None:
-    """Build one model of each kind, so that what cannot be built is said before anything is trained."""
+    """Build one model of each kind, so that an impossible one is reported before anything is trained.
+
+    Raises:
+        UserError: a model cannot be built.
+    """
     kinds = {json.dumps({**trial.config(), "seed": 0}, sort_keys=True): trial for trial in trials}
     for trial in kinds.values():
         try:
             build(trial, ready[trial.dataset])
         except ValueError as error:
-            raise UserError(f"params.yaml: {trial.dataset}, {trial.family}: {error}") from None
+            raise UserError(f"{PARAMS_FILE}: {trial.dataset}, {trial.family}: {error}") from None
 
 
 def main() -> None:
@@ -57,7 +63,7 @@ def main() -> None:
     tracker = Tracker.open(params.tracking.uri, params.study, store.root)
     if pending:
         check_models(pending, ready)
-        # The largest first: the last trials to start are short, and no core waits long at the end.
+        # The largest trials first: the last ones to start are short, and no core is idle for long at the end.
         pixels = {name: math.prod(data.shape) for name, data in ready.items()}
 
         def cost(trial: Trial) -> float:
@@ -65,18 +71,18 @@ def main() -> None:
 
         pending.sort(key=lambda trial: -trial.training.steps * cost(trial))
         train_trials(pending, cost, params, store, tracker)
-    tell(trials, store)  # before MLflow has its say: its store may be gone by now
-    tracker.sync(trials, store)
-    # Where the MLflow store is a new one, the scores that there are go with the runs: `evaluate` may have nothing to do.
+    report(trials, store)  # before the runs are logged, since the MLflow store may fail
+    sync_runs(tracker, trials, store)
+    # Log scores here too: if the MLflow store is new, they are missing, and DVC may skip `evaluate`.
     finished = [trial for trial in trials if store.is_finished(trial.dataset, trial.key)]
-    wanted = asked(params, ready, finished)
-    scores = {trial.key: kept(trial, wanted[trial.key], store) for trial in finished}
-    log_scores(scores, finished, store, tracker)
-    judge(trials, store)
+    requests = requested(params, ready, finished)
+    scores = {trial.key: kept(trial, requests[trial.key], store) for trial in finished}
+    sync_scores(tracker, scores, finished, store)
+    check_complete(trials, store)
 
 
-def tell(trials: Sequence[Trial], store: Store) -> None:
-    """Say how the study stands: what diverged, what failed and why, how many trials are complete."""
+def report(trials: Sequence[Trial], store: Store) -> None:
+    """Print which trials diverged, which failed and why, and how many are complete."""
     complete = 0
     for trial in trials:
         result, failure = store.result(trial.dataset, trial.key), store.failure(trial.dataset, trial.key)
@@ -93,22 +99,24 @@ def tell(trials: Sequence[Trial], store: Store) -> None:
     print(f"tune: {complete} of {len(trials)} trials are complete", flush=True)
 
 
-def judge(trials: Sequence[Trial], store: Store) -> None:
-    """Whether the next stage may go on with what there is.
+def check_complete(trials: Sequence[Trial], store: Store) -> None:
+    """Check that every trial has a result or has failed, and that not all have failed.
 
     Raises:
-        UserError: the study was interrupted, or nothing of it succeeded.
+        UserError: the study was interrupted, or every trial failed.
     """
     unfinished = [trial for trial in trials if store.result(trial.dataset, trial.key) is None]
     interrupted = [trial for trial in unfinished if store.failure(trial.dataset, trial.key) is None]
     if interrupted:
         raise UserError(
-            f"interrupted: {len(interrupted)} trials did not run to their end. `dvc repro` goes on with them."
+            f"interrupted: {len(interrupted)} trials are not finished. `dvc repro` goes on with them."
         )
     if len(unfinished) == len(trials):
-        raise UserError("every trial failed. Cure the first reason above, then `dvc repro` retries them.")
+        raise UserError(
+            "every trial failed. Correct the first reason above, then `dvc repro` tries them again."
+        )
     if unfinished:
-        print(f"tune: `dvc repro` again retries the {len(unfinished)} that failed", flush=True)
+        print(f"tune: the next `dvc repro` tries the {len(unfinished)} failed trials again", flush=True)
 
 
 if __name__ == "__main__":

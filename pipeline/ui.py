@@ -1,4 +1,4 @@
-"""``make ui``: MLflow's user interface on this machine, against the store that params.yaml names."""
+"""``make ui``: run MLflow's user interface on this machine, for the store that params.yaml names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PORT = "5000"
 def main() -> None:
     uri = address.resolve(load().tracking.uri, Path.cwd())
     if uri.startswith(("http://", "https://")):
-        print(f"The study's runs are on a server that has its own user interface: {uri}")
+        print(f"The study's runs are on a server, which has its own user interface: {uri}")
         return
     path = address.sqlite_path(uri, Path.cwd())
     if path is not None and not path.exists():
         raise UserError(
-            f"params.yaml: tracking.uri: there is no store at {path} yet. `dvc repro` (or `make run`) makes it."
+            f"{address.KEY}: there is no store at {path} yet. `dvc repro` (or `make run`) creates it."
         )
     port = os.environ.get("PORT", PORT)
     print(f"MLflow UI: http://localhost:{port} (stop with Ctrl-C)", flush=True)

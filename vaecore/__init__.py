@@ -1,1 +1,1 @@
-"""The models of betabench: networks, likelihoods, divergences, families and the training loop. PyTorch and nothing else."""
+"""The models of betabench in PyTorch: networks, likelihoods, divergences, families and the training loop."""

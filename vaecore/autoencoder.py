@@ -1,15 +1,19 @@
-"""The autoencoder that a family holds: corruption, encoder, posterior, prior, decoder and likelihood, composed.
+"""The autoencoder inside every family: corruption, encoder, posterior, prior, decoder and likelihood.
 
     x --corruption--> x̃ --encoder--> q(z | x̃) --sample--> z --decoder--> p(x | z)
 
     distortion  D = -log p(x | z)              [B]      nats per image, exact, constants included
-    rate        R = KL[q(z | x) ‖ p(z)]        [B]      nats per image, against the autoencoder's own prior; by groups [B, G]
+    rate        R = KL[q(z | x) ‖ p(z)]        [B]      nats per image, against the autoencoder's own prior;
+                                                        by groups [B, G]
 
--(D + R) averaged over z is the evidence lower bound on log p(x). What is known of an image (a label) may enter encoder and decoder: the
-encoder sees it as one more channel, a learnt plane per value; the decoder as further entries of the code.
+The average of -(D + R) over z is the evidence lower bound on log p(x). Encoder and decoder may be conditioned
+on an image's label or factors: the encoder receives them as one more channel, a learnt plane per value, the
+decoder as further entries of the code.
 
-D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114; distortion and rate as coordinates: A. A. Alemi,
-B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy, Fixing a Broken ELBO, 2018, arXiv:1711.00464.
+D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
+
+Distortion and rate as coordinates: A. A. Alemi, B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy,
+Fixing a Broken ELBO, 2018, arXiv:1711.00464.
 """
 
 from __future__ import annotations
@@ -40,14 +44,14 @@ class Pass(NamedTuple):
     z: Tensor
     """Codes [B, L], one sample per image."""
     terms: dict[str, Tensor]
-    """distortion [B], rate [B], rate_per_group [B, G], and what the likelihood learns."""
+    """distortion [B], rate [B], rate_per_group [B, G], and the likelihood's learned quantities."""
 
 
 class Autoencoder(nn.Module):
-    """Encoder, posterior, prior, decoder, likelihood for images of one shape and a number of latents."""
+    """The composed model for images of one shape and a number of latents."""
 
     prior: Prior | None
-    """None: codes have no distribution to be drawn from, and no finite rate."""
+    """None if codes have no distribution to be drawn from, and no finite rate."""
 
     def __init__(
         self,
@@ -92,18 +96,19 @@ class Autoencoder(nn.Module):
         return self.decoder(z if known is None else torch.cat([z, known], dim=1))
 
     def known(self, batch: Batch | None) -> Tensor | None:
-        """What encoder and decoder are told of each image; None where they are told nothing.
+        """The condition's vectors [B, K] of a batch; None if encoder and decoder are not conditioned.
 
-        Raises a ValueError where they should be told what the batch does not hold.
+        Raises:
+            ValueError: the batch lacks the labels or factors.
         """
         if self.condition is None:
             return None
         if batch is None:
-            raise ValueError(f"this family decodes a code together with {self.condition.what}: say which")
+            raise ValueError(f"this family decodes a code together with {self.condition.array}: give them")
         return self.condition(batch)
 
     def noise(self, batch_size: int) -> Shapes:
-        """What the posterior's sample needs drawn."""
+        """Shapes of the noise that the posterior's sample needs."""
         return self.posterior.noise(batch_size, self.latents)
 
     def forward(self, batch: Batch, noise: Mapping[str, Tensor]) -> Pass:
@@ -121,7 +126,7 @@ class Autoencoder(nn.Module):
         return Pass(posterior, z, terms)
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        """KL[q(z | x) ‖ p(z)] by groups [B, G], nats: of z [B, L] drawn from the posterior where it has no closed form."""
+        """KL[q(z | x) ‖ p(z)] by groups [B, G], nats. Without a closed form it is that of z [B, L]."""
         return (
             torch.full_like(posterior.mean, torch.inf)
             if self.prior is None

@@ -1,13 +1,16 @@
-"""CUDA graphs: a training step recorded once and replayed.
+"""CUDA graphs: a training step is recorded once and replayed.
 
-A step of these models is some two hundred kernels of a few microseconds; launched one by one from Python they leave a GPU idle most of
-the time. Recorded as one graph, a step costs one launch. It must be the same operations on the same tensors every time; what changes
-from step to step lies in tensors (a counter, scheduled values, the generator's state).
+A step of these models is some two hundred kernels of a few microseconds each. Launched one by one from Python
+they leave a GPU idle most of the time; recorded as one graph, a step costs one launch. A recorded step
+repeats the same operations on the same tensors, so everything that changes from step to step lies in tensors:
+a counter, scheduled values, the generator's state.
 
-The first steps run as they are written, so that the libraries choose algorithms and the optimizer makes its moments; they are steps of the
-run like all others. Random numbers go on through the recording: a graph advances the generator as the kernels in it would.
+The first steps run without recording, so that the libraries choose algorithms and the optimizer creates its
+moments. They are steps of the run like all others. Random numbers continue through the recording: a graph
+advances the generator as its kernels would.
 
-Every replayed function has a stream of its own, so that several run side by side on one device, each with its own memory pool.
+Every replayed function has its own stream and its own memory pool, so that several run side by side on one
+device.
 """
 
 from __future__ import annotations
@@ -21,14 +24,14 @@ import torch
 __all__ = ["Replayed"]
 
 WARM_UP = 3
-"""Steps before the recording."""
+"""The number of steps before the recording."""
 
 
 class Replayed:
-    """A function without arguments and result, that works on CUDA tensors, replayed after its first calls."""
+    """Calls a function on CUDA tensors, without arguments or result; after the first calls it is replayed."""
 
     def __init__(self, generator: torch.Generator) -> None:
-        """``generator``: what the function draws random numbers from; its device is the function's."""
+        """``generator``: the function draws random numbers from it and runs on its device."""
         self.generator = generator
         self.stream = torch.cuda.Stream(generator.device)
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -36,12 +39,12 @@ class Replayed:
 
     def __call__(self, step: Callable[[], None]) -> None:
         """One ``step``, the same function every time, queued on the stream."""
-        # not kept: an owner that keeps this would be kept by it, and its memory with it
+        # `step` is not stored: it refers to the owner of this object, and a cycle would keep both in memory
         if self.graph is None:
             with self.on_stream():
                 if self.warm_up:
                     self.warm_up -= 1
-                    with warnings.catch_warnings():  # the optimizer wonders why it is not being recorded
+                    with warnings.catch_warnings():  # the optimizer warns that it is not being captured
                         warnings.filterwarnings("ignore", message=".*capturable=True", category=UserWarning)
                         step()
                     return
@@ -51,9 +54,9 @@ class Replayed:
 
     @contextmanager
     def on_stream(self) -> Iterator[None]:
-        """Queue what the block does after what was queued outside before, on this step's stream."""
+        """Queue the block's work on this step's stream, after the work that the caller has queued."""
         self.stream.wait_stream(torch.cuda.current_stream(self.stream.device))
-        # one algorithm whatever the day: the same bits from the same state
+        # always the same algorithms: the same bits from the same state
         with (
             torch.cuda.stream(self.stream),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),

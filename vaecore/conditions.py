@@ -1,6 +1,6 @@
-"""What is known of an image besides its pixels, as one vector for encoder and decoder.
+"""Labels or factors of images as one vector, on which encoder and decoder are conditioned.
 
-c = one-hot(label)                              [B, classes]
+c = one-hot(label)                                  [B, classes]
 c = one-hot(v_1), one-hot(v_2), ... one-hot(v_K)    [B, Σ_k size_k], of the factors v
 """
 
@@ -22,12 +22,12 @@ class OneHot(nn.Module):
     numbers: Tensor
     columns: Tensor
 
-    def __init__(self, what: str, sizes: Sequence[int]) -> None:
-        """``what``: "labels" or "factors"; ``sizes``: how many values the label, or each factor, has."""
+    def __init__(self, array: str, sizes: Sequence[int]) -> None:
+        """``array``: "labels" or "factors"; ``sizes``: the label's or each factor's number of values."""
         super().__init__()
-        self.what = what
+        self.array = array
         self.size = sum(sizes)
-        # which value of which column of [B, K] each entry of the vector stands for
+        # the value, and the column of [B, K], of each entry of the vector
         numbers = torch.cat([torch.arange(size) for size in sizes])
         columns = torch.cat([torch.full((size,), k) for k, size in enumerate(sizes)])
         self.register_buffer("numbers", numbers, persistent=False)
@@ -35,10 +35,10 @@ class OneHot(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """float32 [B, size]."""
-        known = batch.factors if self.what == "factors" else batch.label
-        if known is None:
+        numbers = batch.factors if self.array == "factors" else batch.label
+        if numbers is None:
             raise ValueError(
-                f"the batch has no {self.what}, which this family needs: give them to the sampler"
+                f"the batch has no {self.array}, which this family needs: give them to the sampler"
             )
-        values = known if known.ndim == 2 else known[:, None]  # [B, K]
+        values = numbers if numbers.ndim == 2 else numbers[:, None]  # [B, K]
         return (values[:, self.columns] == self.numbers).float()

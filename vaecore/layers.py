@@ -1,8 +1,9 @@
-"""What networks are made of: stacks of dense layers, and pyramids of strided convolutions for any size.
+"""Building blocks of networks: dense layers, and pyramids of strided convolutions for images of any size.
 
-"k×k/2" is a k×k (transposed) convolution of stride 2. Any size goes through the same layers by TensorFlow's SAME rule (the
-12,600-model study was run in TensorFlow): stride 2 maps n to ceil(n/2), padding with zeros by max(2 ceil(n/2) - 2 + k - n, 0), the
-odd one at the end; the decoder takes the encoder's sizes backwards and crops the same way.
+"k×k/2" is a k×k (transposed) convolution of stride 2. Images of every size use the same layers by
+TensorFlow's SAME rule, since the 12,600-model study was run in TensorFlow: stride 2 maps n to ceil(n/2), with
+max(2 ceil(n/2) - 2 + k - n, 0) zeros of padding, an odd one at the end. The decoder has the encoder's sizes
+in reverse and crops by the same rule.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["Down", "Up", "dense", "pyramid_decoder", "pyramid_encoder"]
 
 
 class Down(nn.Module):
-    """A k×k convolution of stride 2 under the SAME rule: [B, c_in, n, n] -> [B, c_out, ceil(n/2), ceil(n/2)]."""
+    """A k×k/2 convolution under the SAME rule: [B, c_in, n, n] -> [B, c_out, ⌈n/2⌉, ⌈n/2⌉]."""
 
     def __init__(self, c_in: int, c_out: int, k: int, n: int) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """A 4×4 transposed convolution of stride 2 under the SAME rule: [B, c_in, ceil(n/2), ceil(n/2)] -> [B, c_out, n, n]."""
+    """A 4×4/2 transposed convolution under the SAME rule: [B, c_in, ⌈n/2⌉, ⌈n/2⌉] -> [B, c_out, n, n]."""
 
     def __init__(self, c_in: int, c_out: int, n: int) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class Up(nn.Module):
 
 
 def dense(widths: Sequence[int], activation: Callable[[], nn.Module] = nn.ReLU) -> list[nn.Module]:
-    """Dense layers from width to width, with ``activation`` between them and none at the end."""
+    """Dense layers of these widths, with ``activation`` between them and none at the end."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), activation()]
@@ -60,7 +61,7 @@ def pyramid_encoder(
     kernels: Sequence[int],
     widths: Sequence[int],
 ) -> nn.Sequential:
-    """Convolutions of stride 2 to ``channels``, then dense layers of ``widths``: [B, C, H, H] -> [B, outputs]."""
+    """k×k/2 convolutions to ``channels``, then dense layers of ``widths``: [B, C, H, H] -> [B, outputs]."""
     C, H, _ = shape
     sizes = _sizes(H, len(channels))
     layers: list[nn.Module] = []
@@ -77,8 +78,10 @@ def pyramid_decoder(
     widths: Sequence[int],
     channels: Sequence[int],
 ) -> nn.Sequential:
-    """Dense layers of ``widths``, then transposed convolutions over ``channels``, of which the first are the maps that the
-    dense layers end in, to the image's: [B, latents] -> [B, C, H, H]."""
+    """Dense layers of ``widths``, then transposed convolutions: [B, latents] -> [B, C, H, H].
+
+    The dense layers end in ``channels[0]`` maps, the convolutions lead to the other ``channels`` and to C.
+    """
     C, H, _ = shape
     sizes = _sizes(H, len(channels))[::-1]
     start = (channels[0], sizes[0], sizes[0])
@@ -93,7 +96,7 @@ def pyramid_decoder(
 
 
 def _sizes(n: int, layers: int) -> list[int]:
-    """The side of the image and of the maps after each of the layers."""
+    """The side of the image, and of the maps after each layer."""
     sizes = [n]
     for _ in range(layers):
         sizes.append(-(-sizes[-1] // 2))

@@ -1,11 +1,12 @@
-"""Members: what a configuration can name, and the one reader of ``{name: ..., option: ...}``.
+"""Members: the files that a configuration can name, and the one reader of ``{name: ..., option: ...}``.
 
-A folder holds the members of one kind (families, networks, likelihoods, ...): one file each, in it one final class derived from
-the folder's interface, with its ``options``. The file's name is the member's name everywhere; the folder is the list, there is no other.
+A folder holds the members of one kind (families, networks, likelihoods, ...), one file each. A file has one
+final class derived from the folder's interface, with its ``options``. The file's name is the member's name
+everywhere. There is no other list of members.
 
     bernoulli                                  a member with its defaults
-    {name: gaussian, sigma: 0.1}               with options
-    {schedule: linear, from: 0, to: 4, ...}    schedules name theirs under ``schedule``
+    {name: gaussian, sigma: 0.1}               a member with options
+    {schedule: linear, from: 0, to: 4, ...}    a schedule: its key is ``schedule``
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ Member = TypeVar("Member")
 
 
 class Choice(NamedTuple):
-    """A member as a configuration chose it."""
+    """A member that a configuration names, with its options."""
 
     name: str
     cls: type[Any]
     options: dict[str, Any]
-    """All of them, defaults filled in, in canonical form."""
+    """All options, defaults filled in, in canonical form."""
 
 
 @cache
@@ -47,17 +48,17 @@ class Folder(Generic[Member]):
     """``vaecore.likelihoods``"""
     interface: type[Member]
     noun: str
-    """What one of them is called in errors."""
+    """The kind's name in errors: ``likelihood``."""
     plural: str
     key: str = "name"
-    """Under which a mapping names the member."""
+    """The key under which a mapping names the member."""
 
     def names(self) -> list[str]:
-        """The members: the files of the folder, sorted."""
+        """The names of the folder's files, sorted."""
         return _files(tuple(importlib.import_module(self.package).__path__))
 
     def cls(self, name: object) -> type[Member]:
-        """The class of the member ``name``. Raises a ValueError that lists the members for an unknown name."""
+        """The class of the member ``name``. Raises a ValueError that lists the members."""
         if name not in self.names():
             raise ValueError(
                 f"unknown {self.noun} {name!r}; the {self.plural} are: {', '.join(self.names())} "
@@ -74,31 +75,33 @@ class Folder(Generic[Member]):
         return found
 
     def read(self, value: object) -> Choice:
-        """The member that a configuration's ``value`` names, and all of its options.
+        """The member that a configuration's ``value`` names, with all of its options.
 
-        Raises a ValueError that names the member, the option, what was found and what is allowed.
+        Raises:
+            ValueError: names the member, the option, what was found and what is allowed.
         """
-        given: dict[str, Any] = {self.key: value}
+        written: dict[str, Any] = {self.key: value}
         if isinstance(value, Mapping):
-            given = {str(key): each for key, each in value.items()}
+            written = {str(key): each for key, each in value.items()}
         elif not isinstance(value, str):
             raise ValueError(
                 f"a {self.noun} is a name or {{{self.key}: ..., option: ...}}, got {value!r}; "
                 f"the {self.plural} are: {', '.join(self.names())}"
             )
-        name = given.pop(self.key, None)
+        name = written.pop(self.key, None)
         cls = self.cls(name)
-        return Choice(str(name), cls, complete(f"{self.noun} {name!r}", cls.options, given))  # type: ignore[attr-defined]
+        options = complete(f"{self.noun} {name!r}", cls.options, written)  # type: ignore[attr-defined]
+        return Choice(str(name), cls, options)
 
     def make(self, value: object) -> Member:
-        """The member itself. Errors as in ``read``."""
+        """An instance of the member that ``value`` names. Errors as in ``read``."""
         choice = self.read(value)
         arguments = {name + "_" * keyword.iskeyword(name): each for name, each in choice.options.items()}
         made: Member = choice.cls(**arguments)
         return made
 
     def canonical(self, value: object) -> Any:
-        """The shortest form of ``value``, the same for all ways to write it: options at their default are left out."""
+        """The shortest form of ``value``, the same for all ways to write it: without options at defaults."""
         choice = self.read(value)
         particular = self.particular(choice)
         return {self.key: choice.name, **particular} if particular or self.key != "name" else choice.name

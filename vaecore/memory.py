@@ -1,12 +1,13 @@
-"""Memory: what is kept for the next step, what is still free, and how one tells that it ran out.
+"""Memory of a device: how much is free, how to keep freed blocks, and which errors mean that it ran out.
 
-A training step frees what the next one allocates again, in blocks of megabytes (activations, gradients, bfloat16 copies of weights). The GNU
-C library returns such blocks to the system at once, and the system has to clear every page of the next ones: FactorVAE's critic of
-6×1000 units spent 17 of 57 ms per step in that way (in bfloat16, on one core of an AMD EPYC). ``keep_freed_memory`` raises the two
-thresholds above which that happens, for this process. Where the C library is another one, it does nothing. It changes no result.
+A training step frees blocks of megabytes that the next step allocates again: activations, gradients, bfloat16
+copies of weights. The GNU C library returns such blocks to the system at once, and the system clears every
+page of the next ones: FactorVAE's critic of 6×1000 units spent 17 of 57 ms per step in that way (in bfloat16,
+on one core of an AMD EPYC). ``keep_freed_memory`` raises the two thresholds above which that happens, for
+this process. With another C library it does nothing. No result changes.
 
-    free on a GPU    what the driver has left, once PyTorch has given back what it holds unused
-    free on a CPU    min(MemAvailable, limit - use of every control group that the process is in), of which Linux tells
+    free on a GPU    the driver's free memory, after PyTorch has returned what it does not use
+    free on a CPU    min(MemAvailable, limit - use of every control group of this process), from Linux
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ DEVICE_WORDS = re.compile(
     r"CUDA (driver )?error|CUDA out of memory|CUBLAS_STATUS_|CUDNN_STATUS_|No CUDA GPUs are available"
     r"|can't allocate memory|DefaultCPUAllocator: not enough memory"
 )
-"""What a RuntimeError says that means the same: older releases have no type of their own for it, and the CPU's allocator none at all."""
+"""Messages of RuntimeErrors with the same meaning: the CPU's allocator and older releases raise these."""
 
 
 def keep_freed_memory() -> bool:
-    """Let the allocator keep up to a gigabyte of freed memory for reuse; whether it could be told so."""
+    """Let the allocator keep up to a gigabyte of freed memory for reuse; return whether it agreed."""
     if sys.platform != "linux":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return False
-    # a release that refuses the first block size takes the second
+    # a release that refuses the first block size accepts the second
     blocks = mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK) or mallopt(
         M_MMAP_THRESHOLD, LARGEST_BLOCK_OF_OLD_RELEASES
     )
@@ -53,10 +54,11 @@ def keep_freed_memory() -> bool:
 
 
 def free_memory(device: torch.device | str) -> int | None:
-    """Bytes that could be allocated on ``device`` now; None where the system does not tell.
+    """Bytes that could be allocated on ``device`` now; None if the system does not report them.
 
-    On a GPU, what PyTorch's allocator holds unused goes back to the driver first. To add it up instead would count the memory of captured
-    steps: between two replays it looks unused, and no one else may have it.
+    On a GPU, PyTorch's allocator first returns its unused memory to the driver. Adding up the unused memory
+    instead would count the memory of captured steps: it looks unused between two replays, and nothing else
+    may use it.
     """
     device = torch.device(device)
     if device.type == "cuda":
@@ -69,7 +71,7 @@ def free_memory(device: torch.device | str) -> int | None:
 
 
 def device_failure(error: BaseException) -> bool:
-    """Whether ``error``, or what it was raised for, is a device that ran out of memory or was lost: not the trial's own doing."""
+    """Whether ``error`` or its cause is a device that ran out of memory or was lost, no fault of a trial."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
@@ -83,7 +85,7 @@ def device_failure(error: BaseException) -> bool:
 
 
 def _available(root: Path) -> int | None:
-    """MemAvailable of /proc/meminfo: free, or taken by caches that give way."""
+    """MemAvailable of /proc/meminfo: free memory, and caches that can be dropped."""
     try:
         found = re.search(r"^MemAvailable:\s*(\d+) kB", (root / "proc/meminfo").read_text(), re.MULTILINE)
     except OSError:
@@ -92,7 +94,7 @@ def _available(root: Path) -> int | None:
 
 
 def _left_by_groups(root: Path) -> int | None:
-    """What the control groups around this process (versions 2 and 1) leave of their limits; None without a limit."""
+    """Bytes left below the limits of this process's control groups (versions 1 and 2); None without any."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -109,7 +111,7 @@ def _left_by_groups(root: Path) -> int | None:
         else:
             continue
         own = mounted / path.strip("/")
-        # the limits of groups further out hold too; within a container the group's own path may not be there, its mount is
+        # outer groups' limits hold too; in a container the group's own path may be missing, but not its mount
         for folder in (own, *own.parents):
             if folder != mounted and mounted not in folder.parents:
                 break
@@ -119,6 +121,6 @@ def _left_by_groups(root: Path) -> int | None:
             except (OSError, ValueError):
                 continue
             if allowed.isdigit():  # and not "max"
-                gives_way = re.search(rf"^{cached} (\d+)$", statistics, re.MULTILINE)
-                left.append(max(0, int(allowed) - used + (int(gives_way[1]) if gives_way else 0)))
+                cache = re.search(rf"^{cached} (\d+)$", statistics, re.MULTILINE)
+                left.append(max(0, int(allowed) - used + (int(cache[1]) if cache else 0)))
     return min(left, default=None)

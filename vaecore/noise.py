@@ -1,4 +1,4 @@
-"""Noise: what a member needs drawn, said as shapes, so that whoever draws decides from which generator.
+"""Noise: members declare the shapes of the random numbers that they need, and the caller draws them.
 
 {"posterior": ("normal", (B, L)), "permutation": ("uniform", (B, L))}      N(0, 1); U[0, 1)
 """

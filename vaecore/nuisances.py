@@ -1,20 +1,25 @@
-"""Nuisances: how binary images of one channel are dressed in colour, anew each time that they are drawn.
+"""Nuisances: random colours, noise or backgrounds that are added to an image each time that it is drawn.
 
     colour       x = m c                                 c ~ U(½, 1)³, one colour per image
     noise        x = min(m + u, 1)                       u ~ U(0, 1), of every pixel and channel
-    background   x = (1 - m) b + m (1 - b)               b = ½ (a crop of a picture, at a random place + c), c ~ U(0, 1)³
+    background   x = (1 - m) b + m (1 - b)               b = ½ (a crop of a picture, at a random place + c), c
+                                                         ~ U(0, 1)³
 
     m   the sprite, [B, 1, H, W] in [0, 1]; in the original binary
     x   [B, 3, H, W] in [0, 1]
 
-Colour-, Noisy- and Scream-dSprites of F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O. Bachem, Challenging Common
-Assumptions in the Unsupervised Learning of Disentangled Representations, 2019, arXiv:1811.12359. What is drawn says nothing of the
-factors, so a model that spends rate on it spends it on a nuisance. As images have 256 grey levels, so has the noise: k / 255.
+What is drawn is independent of the factors, so a model that spends rate on it spends it on a nuisance. The
+noise has 256 levels, k / 255, as images do.
 
-Randomness is a hash of three 32-bit numbers: the row of the image, a salt, and a counter. Training draws a new salt for every image of
-every batch; where each image is looked at once, as in evaluation, the salt is 0 and the image of a row is always the same, whatever batch
-it is in. A hash of whole numbers gives the same bits on every device. It is M. O'Neill's and C. Wellons' "lowbias32" (its bias is below
-that of MurmurHash3's finaliser), in 32-bit arithmetic that wraps around.
+The random numbers are a hash of three 32-bit numbers: the row of the image, a salt, and a counter. Training
+draws a new salt for every image of every batch. Evaluation uses the salt 0, so that the image of a row is
+always the same, whatever its batch. A hash of whole numbers gives the same bits on every device. It is M.
+O'Neill's and C. Wellons' "lowbias32" (its bias is below that of MurmurHash3's finaliser), in 32-bit
+arithmetic that wraps around.
+
+Colour-, Noisy- and Scream-dSprites: F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O.
+Bachem, Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations, 2019,
+arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -25,9 +30,9 @@ from torch import Tensor
 __all__ = ["Nuisance", "names"]
 
 MULTIPLIERS = (0x7FEB352D, 0x846CA68B - (1 << 32))
-"""of lowbias32, as signed numbers."""
+"""The factors of lowbias32, as signed numbers."""
 STRIDE = 0x9E3779B9 - (1 << 32)
-"""2³² / the golden ratio: neighbouring counters begin far apart."""
+"""2³² / the golden ratio: neighbouring counters start far apart."""
 
 
 def names() -> list[str]:
@@ -42,7 +47,7 @@ class Nuisance:
         """``picture``: uint8 [3, H', W'], at least H×W; for "background" alone.
 
         Raises:
-            ValueError: no such nuisance; a picture that is missing, of no use, or too small.
+            ValueError: no such nuisance; a picture that is missing, superfluous or too small.
         """
         if name not in names():
             raise ValueError(f"unknown nuisance {name!r}; the nuisances are: {', '.join(names())}")
@@ -58,7 +63,8 @@ class Nuisance:
                 raise ValueError(f"a picture is uint8 [3, H, W], got {picture.dtype} {list(picture.shape)}")
             if picture.shape[1] < H or picture.shape[2] < W:
                 raise ValueError(
-                    f"a picture must be at least as large as the images, {H}×{W}, got {picture.shape[1]}×{picture.shape[2]}"
+                    f"a picture must be at least as large as the images, {H}×{W}, "
+                    f"got {picture.shape[1]}×{picture.shape[2]}"
                 )
             device = picture.device
         words = -(-3 * H * W // 4) if name == "noise" else 5  # one word makes four bytes of noise
@@ -75,11 +81,11 @@ class Nuisance:
         return moved
 
     def __call__(self, m: Tensor, row: Tensor, salt: Tensor | None = None) -> Tensor:
-        """Images [B, 1, H, W] dressed: float32 [B, 3, H, W].
+        """Images [B, 1, H, W] with the nuisance: float32 [B, 3, H, W].
 
         Args:
-            row: int [B], the rows that the images are stored in.
-            salt: int [B]; None is 0: what a row always looks like.
+            row: int [B], the rows of the images in the data set.
+            salt: int [B], a seed for each image; None is 0, which gives a row the same nuisance every time.
         """
         key = _hash(row.to(torch.int32) + 1)
         key = _hash(key if salt is None else key ^ salt.to(torch.int32))

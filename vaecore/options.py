@@ -1,8 +1,8 @@
-"""Options: what a member says about each of its settings (meaning, unit, default, bounds), and the one check of them all.
+"""Options: a member's declaration of its settings (meaning, unit, default, bounds), and the check of values.
 
-A member declares ``options = {"beta": Option("weight of the rate", low=0, scheduled=True)}``. Whoever reads a configuration
-checks it with ``complete``; whoever documents a member prints the fields. Bounds hold for numbers and for every value that a
-schedule takes.
+A member declares ``options = {"beta": Option("weight of the rate", low=0, scheduled=True)}``. ``complete``
+checks a configuration against the declaration, and documentation prints its fields. Bounds hold for numbers
+and for every value of a schedule.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ class Option:
     """One setting of a member: a number, unless ``words`` or ``several`` say otherwise."""
 
     meaning: str
-    """One line, for documentation and error messages. It may be reworded: it is not part of any trial's key."""
+    """One line, for documentation and error messages. It may be reworded: no trial's key contains it."""
     symbol: str = ""
-    """As the papers write it: β. Empty where they have none."""
+    """As the papers write it: β. Empty if they have none."""
     unit: str = ""
     """``"nats"``, ``"steps"``, ...; empty for a pure number."""
     default: Any = None
-    """Value when the configuration says nothing; ``None``: the configuration has to say."""
+    """The value when the configuration has none; ``None``: the configuration must have one."""
     low: float | None = None
-    """Smallest number allowed, inclusive."""
+    """A lower bound, inclusive."""
     above: float | None = None
-    """Largest number that is too small: a bound that is not allowed itself."""
+    """A lower bound, exclusive."""
     high: float | None = None
-    """Largest number allowed, inclusive."""
+    """An upper bound, inclusive."""
     whole: bool = False
-    """Whether only whole numbers make sense (a width, a count)."""
+    """Whether only whole numbers are allowed (a width, a count)."""
     scheduled: bool = False
-    """Whether it may change with the step, written as ``{schedule: linear, from: 0, to: 4, steps: 10000}``."""
+    """Whether it may change with the step: ``{schedule: linear, from: 0, to: 4, steps: 10000}``."""
     words: tuple[str, ...] = ()
-    """Words allowed beside numbers, or, unless ``number``, in their place."""
+    """Words that are allowed, beside numbers or, unless ``number``, instead of them."""
     number: bool = True
     """Whether a number is allowed."""
     several: bool = False
@@ -46,21 +46,21 @@ class Option:
 
     def check(self, name: str, value: object) -> None:
         """Raise a ValueError that names the option, the value found and what is allowed."""
-        said = f"{name!r} ({self.meaning})"
+        option = f"{name!r} ({self.meaning})"
         if isinstance(value, Mapping):
             if not self.scheduled:
                 raise ValueError(
-                    f"{said} cannot change with the step: give {self.allowed()}, got {dict(value)!r}"
+                    f"{option} cannot change with the step: give {self.allowed()}, got {dict(value)!r}"
                 )
             from vaecore.schedules import schedule  # schedules have options themselves
 
             try:
                 extremes = schedule(value).extremes()
             except ValueError as error:
-                raise ValueError(f"{said}: {error}") from None
+                raise ValueError(f"{option}: {error}") from None
             for extreme in extremes:
                 if not self._good(extreme):
-                    raise ValueError(f"{said} must be {self.allowed()}, got {extreme!r} in {dict(value)!r}")
+                    raise ValueError(f"{option} must be {self.allowed()}, got {extreme!r} in {dict(value)!r}")
             return
         good = isinstance(value, str) and value in self.words
         if self.several:
@@ -70,10 +70,10 @@ class Option:
             good = good or self._good(value)
         if not good:
             mapping = " or a {schedule: ...} mapping" if self.scheduled else ""
-            raise ValueError(f"{said} must be {self.allowed()}{mapping}, got {value!r}")
+            raise ValueError(f"{option} must be {self.allowed()}{mapping}, got {value!r}")
 
     def allowed(self) -> str:
-        """What a value may be, in words."""
+        """The allowed values, in words."""
         if not self.number:
             return f"one of {', '.join(self.words)}"
         bounds = [
@@ -88,7 +88,7 @@ class Option:
         return " or ".join([text, *self.words])
 
     def canonical(self, value: Any) -> Any:
-        """An allowed value in its one form: 4, 4.0 and a constant schedule are one number, a tuple and a list one list."""
+        """The one form of an allowed value: 4, 4.0 and a constant schedule are one number."""
         if isinstance(value, str):
             return value
         if isinstance(value, Mapping):
@@ -115,23 +115,24 @@ class Option:
         return int(value) if self.whole else float(value)
 
 
-def complete(owner: str, declared: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check ``given`` against ``declared`` and return it in canonical form, defaults filled in, in the order of declaration.
+def complete(owner: str, declared: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check ``values`` against ``declared``; return them in canonical form and order, defaults filled in.
 
-    Raises a ValueError that names ``owner`` for an unknown, a missing or a disallowed option.
+    Raises:
+        ValueError: an unknown, a missing or a disallowed option of ``owner``.
     """
-    unknown = [name for name in given if name not in declared]
+    unknown = [name for name in values if name not in declared]
     if unknown:
         exist = ", ".join(map(str, declared)) or "none"
         raise ValueError(f"{owner}: unknown option {unknown[0]!r}; its options are: {exist}")
-    values = {}
+    completed = {}
     for name, option in declared.items():
-        value = given.get(name, option.default)
+        value = values.get(name, option.default)
         if value is None:
             raise ValueError(f"{owner}: option {name!r} ({option.meaning}) is missing and has no default")
         try:
             option.check(name, value)
         except ValueError as error:
             raise ValueError(f"{owner}: {error}") from None
-        values[name] = option.canonical(value)
-    return values
+        completed[name] = option.canonical(value)
+    return completed

@@ -1,18 +1,23 @@
 """The training loop: stochastic gradient steps with Adam on batches drawn from one data set.
 
-    θ ← Adam(θ, ∇ 1/B Σ_b loss_b),   rows b drawn independently, uniformly, with replacement, as in the 12,600-model study
-                                     (Locatello et al. 2019, arXiv:1811.12359)
+    θ ← Adam(θ, ∇ 1/B Σ_b loss_b)
 
-``train`` is a generator of (step, row): the caller reports, saves, prunes or stops between rows. Updates are counted from 1, update t uses
-the schedules' values at t, and a row holds every term averaged over the images of the updates since the row before.
+The rows b are drawn independently and uniformly, with replacement, as in the 12,600-model study (Locatello et
+al. 2019, arXiv:1811.12359).
 
-The state saved at a row is complete (weights, optimizer, random generator, step), and a run resumed from it goes on bit for bit: the
-same weights, the same rows, on the same kind of device. Weights come from the family's seed, and batches and noise from a generator
-of the training's own, so that neither disturbs the other or the program's global generators.
+``train`` is a generator of (step, row): the caller reports, saves, prunes or stops between rows. Updates are
+counted from 1, and update t uses the schedules' values at t. A row has the mean of every term over the images
+of the updates since the last row.
 
-The host is not asked for anything within a step: batch, noise, scheduled values, losses and sums of terms live on the device, and a
-counter there says which update it is. So every step is the same sequence of operations on the same tensors, the device is never waited
-for between rows, and on a GPU the whole step is captured once and replayed (see ``vaecore.capture``).
+The state saved at a row is complete (weights, optimizer, random generator, step). A run resumed from it
+continues bit for bit, with the same weights and the same rows on the same kind of device. Weights depend on
+the family's seed; batches and noise on a generator that the training owns. So neither changes the other or
+the program's global generators.
+
+A step does not sync with the host: batch, noise, scheduled values, losses and sums of terms are on the
+device, and a counter there holds the number of the update. Every step is therefore the same sequence of
+operations on the same tensors, the host waits for the device only at rows, and a GPU captures the whole step
+once and replays it (``vaecore.capture``).
 """
 
 from __future__ import annotations
@@ -38,25 +43,29 @@ from vaecore.schedules import schedule
 __all__ = ["Diverged", "Row", "Settings", "Training", "train"]
 
 Row = tuple[int, dict[str, float]]
-"""A step, and what was measured there."""
+"""A step, and the values measured there."""
 
 LEARNING_RATE = Option("Adam's step size", low=0, scheduled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How long and how fast to train. Raises a ValueError that names the setting, what was found and what is allowed."""
+    """How long and how fast to train.
+
+    Raises:
+        ValueError: names the setting, what was found and what is allowed.
+    """
 
     steps: int
-    """Updates in all; 0 leaves the model untrained."""
+    """The number of updates; 0 leaves the model untrained."""
     batch_size: int
     """Images per update."""
     learning_rate: float | Mapping[str, Any]
-    """Adam's, of every parameter group without its own: a number or a schedule."""
+    """Adam's step size for every parameter group without its own: a number or a schedule."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's decay rates of the first and second moment."""
     precision: Precision = "auto"
-    """What networks compute in; see ``resolve_precision``."""
+    """The precision that networks compute in; see ``resolve_precision``."""
     record_every: int = 1000
     """Updates per row of the history."""
 
@@ -73,8 +82,8 @@ class Settings:
         check_precision(self.precision)
 
 
-class Diverged(RuntimeError):  # noqa: N818 - what the status of such a trial is called
-    """A loss was NaN or infinite. ``step`` is the first update, counted from 1, at which that happened."""
+class Diverged(RuntimeError):  # noqa: N818 - the name of such a trial's status
+    """A loss was NaN or infinite, first at the update ``step``, counted from 1."""
 
     def __init__(self, step: int) -> None:
         super().__init__(
@@ -83,11 +92,11 @@ class Diverged(RuntimeError):  # noqa: N818 - what the status of such a trial is
         self.step = step
 
     def __reduce__(self) -> tuple[type[Diverged], tuple[int]]:
-        return Diverged, (self.step,)  # made again from its step on the other side of a process boundary
+        return Diverged, (self.step,)  # pickle would pass the message to the constructor
 
 
 class Training:
-    """A run: the family, its data and the whole state that ``train`` advances."""
+    """A run: the family, its data, and the complete state that ``train`` advances."""
 
     def __init__(
         self,
@@ -99,14 +108,14 @@ class Training:
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        """``hyper`` as for ``families.build``."""
+        """``hyper``: as in ``families.build``."""
         self.device = torch.device(device)
         self.settings = settings
         self.family = family.to(self.device)
         self.sampler = sampler.to(self.device)
         self.precision = resolve_precision(settings.precision, self.device, family)
         if self.device.type == "cpu" or self.precision == "bfloat16":
-            # convolutions gain from it on a CPU (1.7 times at 64×64) and in tensor cores
+            # faster convolutions on a CPU (1.7 times at 64×64) and in tensor cores
             self.family.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         values = complete(f"family {type(family).__name__}", family.options, hyper)
         self.schedules = {
@@ -121,11 +130,11 @@ class Training:
         self.generator.manual_seed(_stream(seed))
         self.step = 0
         self.pending = 0
-        """Updates that are left until the next row."""
+        """The number of updates until the next row."""
 
-        # what a step reads and writes beside weights, moments and images, at addresses that stay
+        # tensors at fixed addresses that a step reads and writes, beside weights, moments and images
         rows = min(settings.record_every, max(settings.steps, 1))
-        self._counter = torch.zeros(1, dtype=torch.int64, device=self.device)  # updates since the row before
+        self._counter = torch.zeros(1, dtype=torch.int64, device=self.device)  # updates since the last row
         # the last column is the learning rate
         self._scheduled = torch.zeros(rows, len(self.schedules) + 1, device=self.device)
         self._learning_rate = torch.zeros((), device=self.device)
@@ -143,7 +152,7 @@ class Training:
         return {name: float(values(step)) for name, values in self.schedules.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the run depends on but the constructor's arguments. Complete at a row, not within one."""
+        """All that the rest of the run depends on, beside the constructor's arguments; complete at rows."""
         return {
             "step": self.step,
             "family": self.family.state_dict(),
@@ -152,7 +161,7 @@ class Training:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state. Raises a ValueError if it is not one of this run's."""
+        """Continue from a saved state. Raises a ValueError if it is not a state of this run."""
         if missing := {"step", "family", "optimizer", "generator"} - set(state):
             raise ValueError(
                 f"a training state has no {sorted(missing)[0]!r}: it is not complete, start the run again"
@@ -164,7 +173,7 @@ class Training:
         try:
             self.family.load_state_dict(state["family"])
             self.optimizer.load_state_dict(state["optimizer"])
-            # fused Adam takes a weight and its moments to lie alike in memory
+            # fused Adam assumes that a weight and its moments have the same layout in memory
             for weight, moments in self.optimizer.state.items():
                 for name in ("exp_avg", "exp_avg_sq"):
                     moments[name] = torch.empty_like(weight).copy_(moments[name])
@@ -176,7 +185,7 @@ class Training:
         self.generator.set_state(state["generator"].cpu())
         self.step = state["step"]
         self.pending = 0
-        if self._replayed is not None:  # it was recorded on the tensors that the state has replaced
+        if self._replayed is not None:  # the state has replaced the tensors of the recording
             self._replayed = Replayed(self.generator)
 
     def draw(self) -> tuple[Batch, dict[str, Tensor]]:
@@ -185,9 +194,9 @@ class Training:
         return self.sampler.draw(B, self.generator), draw(self.family.noise(B), self.generator)
 
     def open_row(self) -> None:
-        """Begin the updates of the next row: put their scheduled values on the device."""
+        """Begin the updates of the next row: copy their scheduled values to the device."""
         if self.step >= self.settings.steps:
-            raise ValueError(f"this run has taken all of its {self.settings.steps} steps")
+            raise ValueError(f"this run has done all of its {self.settings.steps} steps")
         every = self.settings.record_every
         self.pending = min(every - self.step % every, self.settings.steps - self.step)
         steps = torch.arange(self.step + 1, self.step + 1 + self.pending, dtype=torch.float64)
@@ -202,7 +211,7 @@ class Training:
             keep_freed_memory()
 
     def advance(self) -> None:
-        """One update of those that ``open_row`` began. A GPU has it queued and not done when this returns."""
+        """One update of the open row. On a GPU it is queued, and not finished when this returns."""
         if self._replayed is None:
             self._update()
         else:
@@ -211,7 +220,7 @@ class Training:
         self.step += 1
 
     def close_row(self) -> Row:
-        """The row that the updates since ``open_row`` make; waits for the device. Raises ``Diverged``."""
+        """The row of the updates since ``open_row``; waits for the device. Raises ``Diverged``."""
         assert self.pending == 0
         assert self._sums is not None
         interval = (self.step - 1) % self.settings.record_every + 1
@@ -226,7 +235,7 @@ class Training:
         return self.step, dict(zip(self._names, means, strict=True)) | scheduled
 
     def _update(self) -> None:
-        """One update, of which the host knows nothing: the same operations on the same tensors every time."""
+        """One update without a host sync: the same operations on the same tensors every time."""
         values = self._scheduled.index_select(0, self._counter)[0]
         hyper = dict(zip(self.schedules, values, strict=False))
         self._learning_rate.copy_(values[-1])
@@ -251,17 +260,17 @@ class Training:
         return nullcontext() if self._replayed is None else self._replayed.on_stream()
 
     def _place_learning_rate(self) -> None:
-        """Let the groups without a rate of their own take the one that each update copies from the schedule."""
+        """Give groups without their own rate the tensor into which each update copies the scheduled rate."""
         for group, own in zip(self.optimizer.param_groups, self._own_rate, strict=True):
             if not own:
                 group["lr"] = self._learning_rate
 
 
 def train(training: Training) -> Iterator[Row]:
-    """Run ``training`` to its last step; yield (step, row) every ``record_every`` steps and at the last one.
+    """Run ``training`` to its last step; yield (step, row) every ``record_every`` steps and at the last step.
 
-    A row holds the mean of every term (nats per image; ``rate_0``, ``rate_1``, ... for ``rate_per_group``), the scheduled
-    options and ``learning_rate`` as they were at ``step``, all as Python floats. Raises ``Diverged``.
+    A row holds the mean of every term (nats per image; ``rate_0``, ``rate_1``, ... for ``rate_per_group``),
+    the scheduled options and ``learning_rate`` at ``step``, all as Python floats. Raises ``Diverged``.
     """
     while training.step < training.settings.steps:
         training.open_row()
@@ -271,7 +280,7 @@ def train(training: Training) -> Iterator[Row]:
 
 
 def _stream(seed: int) -> int:
-    """A seed for the training's generator: ``seed`` itself would repeat the numbers that the weights were drawn from."""
+    """A seed for the training's generator: ``seed`` itself would repeat the random numbers of the weights."""
     return int.from_bytes(hashlib.blake2b(f"training {seed}".encode(), digest_size=8).digest(), "big") >> 1
 
 

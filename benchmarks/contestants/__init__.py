@@ -1,12 +1,12 @@
-"""What is measured side by side: one file each, each with ``prepare(spec, folder) -> Contestant``.
+"""The contestants that are measured side by side: a file each, with ``prepare(spec, folder) -> Contestant``.
 
-    ours      vaecore.packing.advance over ``pack`` trainings that share one copy of bit-packed images
-    pythae    the training loop of the library pythae with the same network, where it is installed
+    ours      vaecore.lockstep.advance over ``pack`` trainings that share one copy of bit-packed images
+    pythae    the training loop of the library pythae with the same network, if it is installed
     plain     a PyTorch script: plain modules, DataLoader, autograd, Adam
-    stacked   plain modules, the weights of ``pack`` models stacked and the step vectorised over them (torch.func)
-    matrix    large matrix products: the rate that the device reaches when nothing is in the way
+    stacked   plain modules with the stacked weights of ``pack`` models and one vectorised step (torch.func)
+    matrix    large matrix products: the highest rate of the device
 
-A contestant runs in a process of its own (``benchmarks.worker``), or in several at once.
+A contestant runs in its own process (``benchmarks.worker``), or in several processes at once.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["Contestant", "Layout", "Spec", "prepare"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a contestant is spread over a machine."""
+    """The processes and threads of a contestant."""
 
     processes: int
-    """Worker processes, all doing the same at the same time."""
+    """Worker processes, which all do the same at the same time."""
     threads: int
-    """PyTorch's threads in each of them."""
+    """PyTorch's threads in each process."""
 
     def __str__(self) -> str:
         return f"{self.processes}×{self.threads}"
@@ -34,15 +34,15 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What one process prepares."""
+    """The contestant that one process prepares, and its options."""
 
     contestant: str
-    """A module of this package."""
+    """The name of a module of this package."""
     family: str
     device: str
     """ "cpu" or "cuda"."""
     precision: str
-    """For ours as in vaecore's settings, otherwise "float32" or "bfloat16"."""
+    """For ours a precision of vaecore's settings, otherwise "float32" or "bfloat16"."""
     chunk: int
     """Steps between two looks at the clock."""
     pack: int = 1
@@ -51,15 +51,17 @@ class Spec:
     """DataLoader worker processes."""
     network: str = "conv"
     side: int = 64
-    """Of the images, in pixels."""
+    """Side of the images in pixels."""
     seed: int = 0
 
 
 class Contestant(Protocol):
+    """A training loop, or another load of the device, that is measured."""
+
     per_step: float
-    """What one step gets done: images read, or floating point operations."""
+    """Images per step, or floating-point operations per step."""
     precision: str
-    """What it computes in: float32 or bfloat16."""
+    """The precision of its computations: float32 or bfloat16."""
 
     def run(self, steps: int) -> None:
         """Take ``steps`` steps (a multiple of the spec's chunk) and wait until the device has done them."""

@@ -1,6 +1,6 @@
 """The device's matrix rate: large square products n×n · n×n of 2 n³ operations, in float32 or bfloat16.
 
-What a training step could at best reach on the same threads at the same time. On a GPU float32 stays float32 (no TF32).
+It is the highest rate that a training step could reach in the same layout. On a GPU float32 is not TF32.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The suite's own loop: ``vaecore.packing.advance`` over a pack of trainings that share one copy of the images.
+"""The suite's own loop: ``vaecore.lockstep.advance`` over a pack of trainings that share one copy of the
+images.
 
-A row of the history is recorded every ``chunk`` steps, and waits for the device as it does in a study.
+It records a row of the history every ``chunk`` steps and waits for the device there, as a study does.
 """
 
 from __future__ import annotations
@@ -10,38 +11,23 @@ from pathlib import Path
 from benchmarks import sprites, study_model
 from benchmarks.contestants import Spec
 from vaecore.batch import Sampler
-from vaecore.packing import advance
-from vaecore.training import Settings, Training
+from vaecore.lockstep import advance
 
 __all__ = ["Ours", "prepare"]
-
-ENDLESS = 1_000_000_000
 
 
 class Ours:
     def __init__(self, spec: Spec, folder: Path) -> None:
         sampler = Sampler(sprites.packed(folder, spec.side)).to(spec.device)
-        settings = Settings(
-            steps=ENDLESS,
-            batch_size=study_model.BATCH_SIZE,
-            learning_rate=study_model.LEARNING_RATE,
-            precision=spec.precision,  # type: ignore[arg-type]
-            record_every=spec.chunk,
-        )
         self.trainings = [
-            Training(
-                study_model.build(
-                    spec.family,
-                    len(sampler),
-                    seed,
-                    image_shape=sampler.images.shape,
-                    network=spec.network,
-                ),
+            study_model.training(
+                spec.family,
                 sampler,
-                settings,
-                study_model.FAMILIES[spec.family],
-                seed=seed,
+                seed,
+                network=spec.network,
                 device=spec.device,
+                precision=spec.precision,
+                record_every=spec.chunk,
             )
             for seed in range(spec.seed, spec.seed + spec.pack)
         ]

@@ -1,6 +1,7 @@
-"""A plain PyTorch script: ``benchmarks.reference``'s modules and objectives behind a shuffling DataLoader of float32 images.
+"""A plain PyTorch script: the modules and objectives of ``benchmarks.reference``, and a shuffling DataLoader.
 
-float32, or bfloat16 autocast. On a GPU batches are pinned and copied without waiting, and cuDNN chooses its fastest algorithms.
+The images are float32. It computes in float32 or bfloat16 autocast. On a GPU batches are pinned and copied
+asynchronously, and cuDNN chooses its fastest algorithms.
 """
 
 from __future__ import annotations

@@ -1,18 +1,21 @@
-"""pythae (C. Chadebec, L. J. Vincent, S. Allassonnière, 2022, arXiv:2206.08309) with the same network, batch, data and likelihood.
+"""pythae (C. Chadebec, L. J. Vincent, S. Allassonnière, 2022, arXiv:2206.08309) with the same network and
+data.
 
-What is timed is its trainers' own ``train_step``, which goes over its DataLoader once; here it is given a stretch of ``steps`` batches of
-that loader at a time. Nothing is printed or saved meanwhile.
+Batch size and likelihood are the same too. The measured function is ``train_step`` of its trainers. It
+iterates over its DataLoader once; here the loader ends after ``steps`` batches. It prints and saves nothing
+meanwhile.
 
     vae            VAE                                  BaseTrainer
     annealed_vae   DisentangledBetaVAE                  BaseTrainer          beta is our γ
     beta_tc_vae    BetaTCVAE, use_mss                   BaseTrainer
     factor_vae     FactorVAE, our critic's layers       AdversarialTrainer
 
-Its FactorVAE splits what it reads: one half trains encoder and decoder, the other half is encoded for the critic's second batch alone (as
-in the paper; the 12,600-model study, and ours, give both players one batch). So that its batch is of 64 images too, it reads 128 a step; the
-64 that are trained on count.
-Mixed precision (``amp``) does not exist for this comparison: its trainers switch it off for Bernoulli pixels ("bce"), and its
-adversarial trainer never uses it. So pythae computes in float32, with whatever PyTorch's defaults allow on a device.
+Its FactorVAE splits each batch: one half trains encoder and decoder, the other half is only encoded, for the
+critic's second batch. (So does the paper; in the 12,600-model study, and in ours, both players get one
+batch.) It reads 128 images per step, so that it trains on 64, and these 64 are counted.
+
+pythae computes in float32, with PyTorch's defaults for the device: its trainers switch mixed precision
+(``amp``) off for Bernoulli pixels ("bce"), and its adversarial trainer never uses it.
 """
 
 from __future__ import annotations
@@ -79,11 +82,11 @@ class Critic(BaseDiscriminator):
 
 
 class Stretch:
-    """A DataLoader that goes on where it was, and ends after ``steps`` batches instead of an epoch."""
+    """A DataLoader that ends after ``steps`` batches instead of an epoch, and later continues there."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self.loader = loader
-        self.dataset = loader.dataset  # asked for its length
+        self.dataset = loader.dataset  # pythae reads its length
         self.steps = 0
         self.batches = self._endless()
 
@@ -130,7 +133,7 @@ class Pythae:
             config = BaseTrainerConfig(learning_rate=study_model.LEARNING_RATE, **common)
             self.trainer = BaseTrainer(model, dataset, training_config=config)
         self.trainer.prepare_training()
-        # without the bar and the lines that it prints
+        # without callbacks that print progress
         self.trainer.callback_handler = CallbackHandler([TrainingCallback()], model=self.trainer.model)
         self.trainer.train_loader = self.stretch = Stretch(self.trainer.train_loader)
 
@@ -149,7 +152,7 @@ MODELS: dict[str, tuple[type[VAE], type[VAEConfig], Callable[[Any], dict[str, An
     "beta_tc_vae": (BetaTCVAE, BetaTCVAEConfig, lambda hyper: {"beta": hyper["beta"], "use_mss": True}),
     "factor_vae": (FactorVAE, FactorVAEConfig, lambda hyper: {"gamma": hyper["gamma"]}),
 }
-"""Family -> its model, that one's configuration, and its settings by our names."""
+"""Family -> model class, configuration class, and the configuration's options by our hyper-parameters."""
 
 
 def _model(family: str) -> VAE:

@@ -1,10 +1,12 @@
-"""A candidate for packing: the weights of n models stacked, and one step vectorised over them.
+"""A candidate for packing: the stacked weights of n models, and one step vectorised over the models.
 
-    weights, moments   [n, ...], every model's own           x [n, B, C, H, W], noise [n, B, L], every model's own
-    loss               Σ_m loss_m, so that the gradient of model m's weights is its own; Adam is elementwise
+    weights, moments   [n, ...], separate for each model
+    x, noise           [n, B, C, H, W], [n, B, L], separate for each model
+    loss               Σ_m loss_m: only loss_m contributes to the gradient of model m, and Adam is elementwise
 
-``torch.func.vmap`` over ``benchmarks.reference``'s plain modules turns n convolutions into one of n groups and n matrix products into one of
-batches. On a GPU the step is captured and replayed as ours is. Scheduled hyper-parameters stay at their values at step 1.
+``torch.func.vmap`` over the plain modules of ``benchmarks.reference`` turns n convolutions into one with n
+groups, and n matrix products into a batched one. On a GPU the step is captured and replayed like ours.
+Scheduled hyper-parameters keep their values of step 1.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ __all__ = ["Stacked", "prepare"]
 
 
 class Objective(nn.Module):
-    """The loss [] of one model, as a module's forward: what ``functional_call`` can give other weights."""
+    """The loss [] of one model, as a module, so that ``functional_call`` can replace its weights."""
 
     def __init__(self, family: str, model: Model, dataset_size: int) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class Objective(nn.Module):
 
     def forward(self, x: Tensor, noise: Mapping[str, Tensor], hyper: Mapping[str, Tensor]) -> Tensor:
         terms = objectives(self.family, self.model, x, noise, hyper, self.dataset_size)
-        # the players' gradients are disjoint: each sees the other's weights or codes as constants
+        # the gradients of the two players are disjoint: each treats the other's weights or codes as constants
         return terms["loss"] + terms.get("critic_objective", 0.0)
 
 
@@ -65,7 +67,7 @@ class Stacked:
         self.replayed = Replayed(self.generator) if on_gpu else None
 
     def step(self, x: Tensor, noise: Mapping[str, Tensor]) -> Tensor:
-        """One update of every model on its batch; the losses [n] before it."""
+        """Take one step of every model on its batch; the losses [n] before the step."""
 
         def loss(weights: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor]) -> Tensor:
             found: Tensor = functional_call(self.skeleton, weights, (x, noise, self.hyper))

@@ -1,1 +1,1 @@
-"""How the codes and the ground-truth factors correspond: (codes, factors, ...) -> scores."""
+"""How well the codes and the ground-truth factors correspond: (codes, factors, ...) -> scores."""

@@ -1,23 +1,24 @@
-"""β-VAE score: can a linear classifier tell which factor a set of image pairs has in common, from their codes?
+"""β-VAE score: can a linear classifier name the factor that a set of image pairs has in common?
 
-    d = 1/M Σ_m | z(a_m) − z(b_m) |,     v_k(a_m) = v_k(b_m) for every m        d [L], one point of the classifier's data
+    d     = 1/M Σ_m | z(a_m) − z(b_m) |,     v_k(a_m) = v_k(b_m) for every m
     score = accuracy of a logistic regression d -> k on fresh points
 
+d        [L], one point of the classifier's data
 k        the factor held fixed, uniform among the factors that vary; factors v [N, K]
 a, b     M = 64 pairs of rows: a_m uniform, b_m uniform among the rows with a_m's value of factor k
 z        codes [N, L]
 
-A pure number between chance (1 / number of varying factors) and 1; higher is better. The classifier is fitted on 10,000
-points and scored on 5,000, as in the 12,600-model study, with that study's penalty (½ Σ W², scikit-learn's default), which
-acts on the codes as they are: so the score depends (weakly) on their scale.
+A pure number between chance (1 / number of varying factors) and 1; higher is better. As in the 12,600-model
+study, the classifier is fitted on 10,000 points and scored on 5,000, and its penalty is ½ Σ W²,
+scikit-learn's default. The penalty acts on the codes as they are, so the score depends weakly on their scale.
 
-On a full grid of factors the pairs are distributed as in the paper, where everything but factor k is drawn anew. On any
-other table the rows stand in for the population, with whatever dependence between factors they have. A value that only
-one row has is paired with that row itself.
+On a full grid of factors the pairs are distributed as in the paper, which draws all factors but k anew. On
+any other table the rows stand in for the population, with the dependence between factors that they have. A
+row whose value no other row has is paired with itself.
 
 I. Higgins et al., "β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", ICLR 2017
-(openreview.net/forum?id=Sy2fzU9gl; never on arXiv). Protocol: F. Locatello et al., "Challenging Common Assumptions in the
-Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
+(openreview.net/forum?id=Sy2fzU9gl; never on arXiv). Protocol: F. Locatello et al., "Challenging Common
+Assumptions in the Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ TITLE = "β-VAE score"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Factors that are spread over several codes: a linear classifier reads a rotated code as well as an aligned one. With K factors, K − 1 good ones suffice for a perfect score."
+BLIND_TO = (
+    "Factors that are spread over several codes: a linear classifier reads a rotated code as well as an "
+    "aligned one. With K factors, K − 1 good ones suffice for a perfect score."
+)
 COST = "O(points · pairs · L) for the draws, whatever N is, and one logistic regression."
 
 
@@ -46,11 +50,12 @@ def beta_vae_score(
     train_points: int = 10_000,
     evaluation_points: int = 5_000,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"beta_vae_score": accuracy on fresh points, "beta_vae_score_train": on its own}.
+    """Codes [N, L], factors [N, K] -> accuracies: {"beta_vae_score" on fresh points, "beta_vae_score_train"}.
 
-    Constant codes are harmless; if all are, the score is that of guessing. Factors with one value are never held fixed.
-    Raises ValueError when fewer than two factors vary, when a varying factor never has the same value twice (its pairs
-    would be images with themselves), on settings below 1 and on NaN or infinity.
+    Constant codes do no harm; if all codes are constant, the score is that of guessing. Factors with one
+    value are never held fixed. Raises ValueError when fewer than two factors vary, when a varying factor
+    never has the same value twice (its pairs would be images with themselves), on settings below 1 and on NaN
+    or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)
@@ -78,7 +83,7 @@ def _points(
     points: int,
     pairs: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Mean absolute differences [points, L] of pairs that share a factor, and which factor that was [points]."""
+    """Mean absolute differences [points, L] of pairs that share a factor, and that factor [points]."""
     fixed = rng.integers(len(groups), size=points)
     differences = np.empty((points, z.shape[1]))
     for k, group in enumerate(groups):

@@ -1,23 +1,24 @@
-"""DCI: disentanglement, completeness and informativeness, from how much each code matters for predicting each factor.
+"""DCI: disentanglement, completeness and informativeness, from the importance of each code for each factor.
 
-    R_jk            = importance of code j for boosted trees that predict factor v_k from all codes; Σ_j R_jk = 1
+    R_jk            = importance of code j for boosted trees that predict factor v_k from all codes
     disentanglement = Σ_j ρ_j (1 − H_K(P_j)),      P_jk = R_jk / Σ_k R_jk,      ρ_j = Σ_k R_jk / Σ_jk R_jk
     completeness    = Σ_k κ_k (1 − H_L(Q_k)),      Q_jk = R_jk / Σ_j R_jk,      κ_k = Σ_j R_jk / Σ_jk R_jk
-    informativeness = mean over k of the share of rows whose factor v_k the trees predict right
+    informativeness = mean over k of the share of rows whose factor v_k the trees predict correctly
 
-z, v        codes [N, L], factors [N, K];   R [L, K] over the factors that vary
+z, v        codes [N, L], factors [N, K];   R [L, K] over the factors that vary, Σ_j R_jk = 1
 H_K, H_L    entropy to the base K (L), so that it is at most 1
 
-Disentangled: a code matters for one factor alone. Complete: one code alone matters for a factor. All are pure numbers from 0
-to 1, higher is better. The trees are those of the 12,600-model study: 100 boosted stages of depth 3 per factor (and class),
-importance as the total fall of the squared error; informativeness is accuracy, on the training rows and on others.
+Disentangled: each code matters for one factor only. Complete: only one code matters for each factor. All are
+pure numbers from 0 to 1; higher is better. The trees are those of the 12,600-model study: 100 boosted stages
+of depth 3 per factor (and class). Importance is the total fall of the squared error. Informativeness is
+accuracy, on the training rows and on others.
 
-Codes that say nothing about any factor have D = C = 0 by definition. With one factor (one code) that varies the entropy to its
-base is taken as 0, so D (C) is 1: nothing can be mixed.
+Codes that say nothing about any factor have D = C = 0 by definition. If one factor (one code) varies, the
+entropy to its base is taken as 0, so D (C) is 1: nothing can be mixed.
 
-C. Eastwood, C. K. I. Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations", ICLR 2018
-(openreview.net/forum?id=By-7dz-AZ). Protocol: F. Locatello et al., "Challenging Common Assumptions in the Unsupervised
-Learning of Disentangled Representations", 2019, arXiv:1811.12359.
+C. Eastwood, C. K. I. Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations",
+ICLR 2018 (openreview.net/forum?id=By-7dz-AZ). Protocol: F. Locatello et al., "Challenging Common Assumptions
+in the Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ PARTS = ("dci_completeness", "dci_informativeness_test")
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "How well the factors are predicted at all: D and C are about shares of importance, so faint codes count like strong ones (informativeness tells)."
+BLIND_TO = (
+    "How well the factors are predicted at all: D and C are about shares of importance, so faint codes count "
+    "like strong ones (informativeness shows the difference)."
+)
 COST = "O(N·L·classes·trees) over the classes of all factors: seconds for 10,000 rows and a hundred classes."
 
 Floats = NDArray[np.float64]
@@ -57,13 +61,16 @@ def dci(
     trees: int = 100,
     jobs: int = 1,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"dci_disentanglement", "dci_completeness", "dci_informativeness_train", "..._test"}.
+    """Codes [N, L], factors [N, K] -> numbers from 0 to 1:
 
-    test: bool [N], rows held out; see `metrics.splits`. A class that only occurs among the test rows is never predicted.
-    estimator: "fast" (`metrics.boosting`, within 0.01 of the other) or "exact" (scikit-learn's, 8 to 23 times slower).
-    jobs: factors that are learnt at the same time, in threads; changes the time alone.
-    Raises ValueError when no factor varies among the training rows or a factor has more than half as many values as there
-    are training rows (and over 20), on fewer than 2 rows, NaN or infinity.
+    {"dci_disentanglement", "dci_completeness", "dci_informativeness_train", "dci_informativeness_test"}
+
+    test: bool [N], the rows held out; see `metrics.splits`. A class that only test rows have is never
+    predicted. estimator: "fast" (`metrics.boosting`, within 0.01 of the other) or "exact" (scikit-learn's, 8
+    to 23 times slower). jobs: the number of factors that are learnt at the same time, in threads; it changes
+    the time only. Raises ValueError when no factor varies among the training rows, when a factor has more
+    than half as many values as there are training rows (and over 20), on fewer than 2 rows, on NaN or
+    infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)

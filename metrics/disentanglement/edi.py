@@ -1,35 +1,39 @@
-"""EDI, exclusivity disentanglement index: how exclusively codes and factors belong to each other, and how much they share.
+"""EDI, exclusivity disentanglement index: how exclusively codes and factors belong to each other.
 
     modularity   = 1/K Σ_k min( 1, Σ_{j: k*(j) = k} x_k(R_jk) )        k*(j) = argmax_k R_jk
     compactness  = 1/K Σ_k x_j(R_jk)
     explicitness = 1/K Σ_k I(z; v_k) / H(v_k)
-    R_jk = I(z_j; v_k) / I(z; v_k)
-    x_i(r_i)     = max_i r_i − sqrt( Σ_{i ≠ argmax} r_i² / (n − 1) )        exclusivity, of n numbers; alone, r itself
+    R_jk         = I(z_j; v_k) / I(z; v_k)
+    x_i(r_i)     = max_i r_i − sqrt( Σ_{i ≠ argmax} r_i² / (n − 1) )
 
-z, z_j, v_k   all codes [N, L] at once, one of them, factor of factors [N, K]; those that vary
+z, z_j, v_k   all codes [N, L] at once, one of them, one of the factors [N, K]; those that vary
+x_i           exclusivity of n numbers r_i; of a single number, the number itself
 I, H          mutual information and entropy in nats, on rows that nothing was fitted to (below)
 
-Three pure numbers, between 0 and 1; higher is better. Modularity: each code knows one factor, and codes that know the same
-one add up, to 1 at most. Compactness: each factor is known by one code. Explicitness: the codes together know all of it.
+Three pure numbers between 0 and 1; higher is better. Modularity: each code knows one factor. Codes that know
+the same factor add up, to 1 at most. Compactness: each factor is known by one code. Explicitness: the codes
+together know the whole factor.
 
-Information is estimated from below. With q fitted to training rows, and the mean taken over test rows,
+Information is estimated from below. With q fitted to training rows, and the mean over test rows,
 
     I(c; v) ≥ mean ln [ q(v | c) / q(v) ]
 
     I(z_j; v_k)   q(v | bin of z_j) by counting, 20 equal-width bins, one pseudo-count in each spread as q(v)
-    I(z; v_k)     q the multinomial logistic regression on standardised codes (`metrics.logistic`, λ = 0.01), or that of the
-                  best single code if that says more; H(v_k) = −mean ln q(v_k)
+    I(z; v_k)     q is the multinomial logistic regression on standardised codes (`metrics.logistic`,
+                  λ = 0.01), or the q of the best single code if that says more; H(v_k) = −mean ln q(v_k)
 
-and what is below three standard errors of that mean is 0. So R_jk ≤ 1, and a code that knows nothing has none: otherwise R
-would be the ratio of two chances wherever no code knows a factor. A factor that no code knows counts as 0 in all three, and
-so does one known so faintly that the test rows cannot tell: scores on few rows are lower.
+An estimate below three standard errors of its mean counts as 0. So R_jk ≤ 1, and a code that knows nothing
+has R_jk = 0. Without this rule R would be the ratio of two chance values for a factor that no code knows.
+Such a factor counts as 0 in all three scores. So does a factor that is known so faintly that the test rows
+cannot show it: scores on few rows are lower.
 
-Formulas as in the authors' code, github.com/julka01/InnVariant (metrics/edi.py), which estimates I(z; v_k) from below too,
-with a neural network (MINE), and I(z_j; v_k) by nearest neighbours (KSG), and clips what comes out beyond 1. The paper's
-own text could not be had to compare with. Explicitness sees what a linear probe of all codes sees, or any probe of one.
+The formulas are those of the authors' code, github.com/julka01/InnVariant (metrics/edi.py). It estimates I(z;
+v_k) from below too, with a neural network (MINE), and I(z_j; v_k) by nearest neighbours (KSG), and it clips
+values beyond 1. The paper's own text was not available for comparison. Explicitness sees what a linear probe
+of all codes sees, or any probe of one code.
 
-S. Julka, Y. Wang, M. Granitzer, "Towards an Improved Metric for Evaluating Disentangled Representations", 2024,
-arXiv:2410.03056.
+S. Julka, Y. Wang, M. Granitzer, "Towards an Improved Metric for Evaluating Disentangled Representations",
+2024, arXiv:2410.03056.
 """
 
 from __future__ import annotations
@@ -50,12 +54,18 @@ PARTS = ("edi_compactness", "edi_explicitness")
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "How much is known of a factor: modularity and compactness see each code's share of what all codes know. A factor that several codes hold together, nonlinearly, counts as less known than it is."
-COST = "O(N·L·K) for the tables, and one multinomial logistic regression per factor, which takes nearly all the time."
+BLIND_TO = (
+    "How much is known of a factor: modularity and compactness see each code's share of what all codes know. "
+    "A factor that several codes hold together, nonlinearly, counts as less known than it is."
+)
+COST = (
+    "O(N·L·K) for the tables, and one multinomial logistic regression per factor, which takes nearly all the "
+    "time."
+)
 
 # Standard errors that information must exceed to be more than chance.
 _ERRORS = 3.0
-# Of the regression: as little as keeps the weights finite where values can be separated.
+# Penalty of the regression: just enough to keep the weights finite if values can be separated.
 _PENALTY = 0.01
 # The share of q(v) in the regression's answer: no single image can cost more than ln(1 / _DOUBT).
 _DOUBT = 1e-3
@@ -73,8 +83,9 @@ def edi(
 ) -> dict[str, float]:
     """Codes [N, L], factors [N, K] -> {"edi_modularity", "edi_compactness", "edi_explicitness"}.
 
-    test: bool [N], rows held out from training; None draws them. Constant codes know nothing. A factor with one value is
-    left out. Raises ValueError when no factor varies, on fewer than 2 rows or bins, on NaN or infinity.
+    test: bool [N], the rows held out from training; None draws them. Constant codes know nothing. A factor
+    with one value is left out. Raises ValueError when no factor varies, on fewer than 2 rows or bins, on NaN
+    or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     bins = arrays.whole("bins", bins, 2, "the field uses 20")
@@ -82,7 +93,8 @@ def edi(
     train, fresh = splits.split(len(z), rng, test, train_rows=train_rows, test_rows=test_rows)
     _, values, sizes = information.varying_factors(v)
 
-    # Entropies of the test rows, and the information of each code alone and of all together, each [K] or [L, K].
+    # Entropies of the test rows, and the information of each code alone and of all together, each [K] or [L,
+    # K].
     b, standard = information.binned(z, bins), standardised(z, train)
     chances = [_log_chances(value[train], size) for value, size in zip(values, sizes, strict=True)]
     entropy = np.array([-log_q[value[fresh]].mean() for log_q, value in zip(chances, values, strict=True)])
@@ -118,7 +130,7 @@ def _exclusivity(r: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 
 
 def _log_chances(value: NDArray[np.intp], size: int) -> NDArray[np.float64]:
-    """ln q(v) [V] by counting; one pseudo-count each, since a value of the test rows may be absent here."""
+    """ln q(v) [V] by counting; each value gets one pseudo-count, since training rows may lack a value."""
     return np.log((np.bincount(value, minlength=size) + 1) / (len(value) + size))
 
 
@@ -140,10 +152,10 @@ def _together(
     fresh: NDArray[np.intp],
     log_q: NDArray[np.float64],
 ) -> float:
-    """I(z; v) by a logistic regression on training codes [N, L] and values [N], over test codes and values."""
+    """I(z; v) over test codes and values, by logistic regression on training codes [N, L], values [N]."""
     present, index = np.unique(value, return_inverse=True)
     if not x.any() or len(present) == 1 or len(present) > len(value) / 2:
-        return 0.0  # constant codes, nothing to tell apart, or hardly a value that is there twice
+        return 0.0  # constant codes, one value, or hardly a value that occurs twice
     weights = logistic.fit(x, index, len(present), penalty=_PENALTY)
     q = _DOUBT * np.exp(log_q)[fresh]
     seen = np.flatnonzero(np.isin(fresh, present))

@@ -1,21 +1,22 @@
-"""Explicitness: how well a linear classifier of all the codes ranks the rows that have a value above those that do not.
+"""Explicitness: how well a linear classifier of all codes ranks the rows with a value above those without.
 
     explicitness   = mean over k of E_k
     E_k            = mean over the values c of v_k of AUC_kc
     AUC_kc         = P( p(c | z) > p(c | z') ) + ½ P( p(c | z) = p(c | z') ),   v_k(z) = c,  v_k(z') ≠ c
 
-p(· | z)   multinomial logistic regression of factor v_k on the standardised codes, ½ Σ W² its penalty as in the study
-           (`metrics.logistic`)
+p(· | z)   multinomial logistic regression of factor v_k on the standardised codes, with the study's penalty
+           ½ Σ W² (`metrics.logistic`)
 z          codes [N, L]; v: factors [N, K]
 AUC        area under the receiver operating characteristic of a value against the rest
 
-Between 0.5 (the codes say nothing; less is sampling error) and 1 (every value can be read off linearly); higher is better.
-A pure number. Constant codes count as 0; if all are, every area is 0.5. The regression is fitted on 10,000 images; the main
-value is of 5,000 others, `explicitness_train` of its own. A value without rows on one side has no area, and is left out.
+A pure number between 0.5 (the codes say nothing; less is sampling error) and 1 (every value can be read off
+linearly); higher is better. Constant codes count as 0; if all codes are constant, every area is 0.5. The
+regression is fitted on 10,000 images. The main value is of 5,000 other images, `explicitness_train` of the
+training images. A value has no area, and is left out, if all rows have it or none has.
 
-K. Ridgeway, M. C. Mozer, "Learning Deep Disentangled Embeddings With the F-Statistic Loss", 2018, arXiv:1802.05312.
-Protocol: F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
-Representations", 2019, arXiv:1811.12359.
+K. Ridgeway, M. C. Mozer, "Learning Deep Disentangled Embeddings With the F-Statistic Loss", 2018,
+arXiv:1802.05312. Protocol: F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning
+of Disentangled Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ TITLE = "Explicitness"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Which code carries what: any invertible linear map of the codes scores nearly alike. An area under the curve forgives probabilities that are all too low, so a middle value that no code singles out may still rank well."
+BLIND_TO = (
+    "Which code carries what: any invertible linear map of the codes scores nearly alike. An area under the "
+    "curve forgives probabilities that are all too low, so a middle value that no code singles out may still "
+    "rank well."
+)
 COST = "One logistic regression per factor, O(N·L·values) per iteration, and a sort of the rows per value."
 
 
@@ -45,11 +50,12 @@ def explicitness(
     train_rows: int = splits.TRAIN_ROWS,
     test_rows: int = splits.TEST_ROWS,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"explicitness", "explicitness_train", "explicitness_<k>" for factor k, on test rows}.
+    """Codes [N, L], factors [N, K] -> {"explicitness", "explicitness_<k>" of factor k, "explicitness_train"}.
 
-    Factors with one value among the training rows, or among the test rows, are left out. A value that only occurs among
-    the test rows has no area of its own. Raises ValueError when no factor is left, when most values occur once, when there
-    is nothing to train or to test on, on NaN or infinity.
+    All but the last are of the test rows. Factors with one value among the training rows, or among the test
+    rows, are left out. A value that only test rows have has no area of its own. Raises ValueError when no
+    factor is left, when most values occur once, when there is nothing to train or to test on, on NaN or
+    infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)
@@ -69,13 +75,13 @@ def explicitness(
 
 
 def _areas(p: NDArray[np.float64], y: NDArray[np.intp]) -> list[float]:
-    """Probabilities [C, N] and classes [N] -> the area of each class that some rows have and some have not."""
+    """Probabilities [C, N] and classes [N] -> the area of each class that some rows have and some lack."""
     areas = []
     for c, score in enumerate(p):
         own = score[y == c]
         if not 0 < len(own) < len(y):
             continue
-        # Σ of the ranks of its rows, ties in the middle; the rank among its own rows is not part of the area.
+        # Σ of the ranks of its rows, mean ranks for ties; the ranks among its own rows are subtracted.
         rows = np.sort(score)
         ranks = (np.searchsorted(rows, own, "left") + np.searchsorted(rows, own, "right")).sum() / 2
         areas.append((ranks - len(own) ** 2 / 2) / (len(own) * (len(y) - len(own))))

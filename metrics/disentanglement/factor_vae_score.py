@@ -1,25 +1,29 @@
-"""FactorVAE score: does one code alone stand still when one factor does, and does it tell which?
+"""FactorVAE score: does one code stand still when one factor is held fixed, and does it identify the factor?
 
-    d* = argmin_j  Var_m[ z_j(a_m) ] / Var[ z_j ],     v_k(a_m) the same for every m       a vote (d*, k) per batch
-    score = share of fresh votes with k = C(d*),       C(d) = the factor that code d* = d was most often voted with
+    d*    = argmin_j  Var_m[ z_j(a_m) ] / Var[ z_j ],     v_k(a_m) the same for every m
+    score = share of fresh votes (d*, k) with k = C(d*)
 
 k        the factor held fixed, uniform among the factors that vary; factors v [N, K]
 a        M = 64 rows that share one value of factor k: that of a row drawn uniformly
 z        codes [N, L]; Var: unbiased variance, over the batch and over (at most 10,000) rows of the table
+C(d)     the factor k of most training votes (d, k)
 
-A pure number between chance (1 / number of varying factors) and 1; higher is better. C is learnt from 10,000 votes, the
-score is that of 5,000 fresh ones. Codes whose standard deviation is under 0.05 are dropped as collapsed to the prior, so
-the score depends on the scale of the codes there. When every code is dropped the score is 0, below chance: that is the
-established implementation's convention.
+A pure number between chance (1 / number of varying factors) and 1; higher is better. C is learnt from 10,000
+votes, and the score is that of 5,000 fresh ones. Codes whose standard deviation is under 0.05 are dropped as
+collapsed to the prior, so the score depends on the scale of the codes near that threshold. If every code is
+dropped, the score is 0, below chance: this is the convention of the established implementation.
 
-On a full grid of factors batches are distributed as in the paper; elsewhere see `metrics.interventions`. Rows whose value
-of factor k no other row has are not drawn: a batch would be one image, and every variance 0.
+On a full grid of factors, batches are distributed as in the paper; for other tables see
+`metrics.interventions`. A row whose value of factor k no other row has is not drawn: its batch would be one
+image, and every variance 0.
 
-With noisy codes a table of few rows per value reads a little low, since its own deviations average out in no batch: codes
-of signal to noise 1 : 1.5 under 40-valued factors score 0.62, 0.68, 0.70 and 0.70 on 3,000, 10,000, 30,000 and all rows.
+With noisy codes, a table of few rows per value gives a slightly lower score, since no batch averages out the
+deviations of the table itself. Codes of signal to noise 1 : 1.5 under 40-valued factors score 0.62, 0.68,
+0.70 and 0.70 on 3,000, 10,000, 30,000 and all rows.
 
-H. Kim, A. Mnih, "Disentangling by Factorising", 2018, arXiv:1802.05983. Protocol: F. Locatello et al., "Challenging Common
-Assumptions in the Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
+H. Kim, A. Mnih, "Disentangling by Factorising", 2018, arXiv:1802.05983. Protocol: F. Locatello et al.,
+"Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations", 2019,
+arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -36,7 +40,11 @@ TITLE = "FactorVAE score"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "How many codes a factor is spread over, and what else the winning code carries: it only has to be the one that stands still most. Rotated codes can score 1, as long as each factor has one that it stills more than the other factors do."
+BLIND_TO = (
+    "How many codes a factor is spread over, and what else the winning code carries: it only has to be the "
+    "one that stands still most. Rotated codes can score 1, as long as each factor has one that it stills "
+    "more than the other factors do."
+)
 COST = "O(points · batch · L) for the draws, whatever N is."
 
 
@@ -51,13 +59,13 @@ def factor_vae_score(
     variance_rows: int = 10_000,
     threshold: float = 0.05,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"factor_vae_score": accuracy on fresh votes, "factor_vae_score_train": on its own}.
+    """Codes [N, L], factors [N, K] -> accuracies {"factor_vae_score": fresh votes, "factor_vae_score_train"}.
 
-    batch: rows that share a value. variance_rows: for the variances Var[z], drawn where the table has more.
-    threshold: standard deviation below which a code is dropped; 0 keeps all but the constant ones. Codes that tie (both
-    stand still entirely) leave the vote to the first. Factors with one value are never held fixed. Raises ValueError when
-    fewer than two factors vary, when a varying factor never has the same value twice, on settings out of range and on NaN
-    or infinity.
+    batch: rows that share a value. variance_rows: rows for the variances Var[z], drawn if the table has more.
+    threshold: standard deviation below which a code is dropped; 0 drops constant codes only. If two codes tie
+    (both stand still entirely), the vote goes to the first. Factors with one value are never held fixed.
+    Raises ValueError when fewer than two factors vary, when a varying factor never has the same value twice,
+    on settings out of range and on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)
@@ -101,7 +109,7 @@ def _votes(
         for chunk in interventions.chunks(np.flatnonzero(fixed == k), batch * L):
             drawn = shared[rng.integers(len(shared), size=len(chunk))]
             rows = group.partners(np.broadcast_to(drawn, (batch, len(chunk))), rng)
-            # [batch, points, L], from the first row of each batch: what stands still has a variance of exactly 0
+            # [batch, points, L], from the first row of each batch: a code that stands still has variance 0
             gap = np.take(x, rows, axis=0)
             gap -= gap[0].copy()
             total = gap.sum(axis=0)

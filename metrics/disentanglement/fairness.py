@@ -1,25 +1,27 @@
-"""Unfairness: how far the prediction of one factor moves when another, which it should not depend on, is changed.
+"""Unfairness: how far the prediction of one factor moves when another one is changed.
 
     unfairness(i, j) = 1/|S| Σ_{s ∈ S}  TV( p(ŷ), p(ŷ | do(v_j = s)) )          S: the values of factor j
     TV(p, q)         = ½ Σ_ŷ | p(ŷ) − q(ŷ) |,       p(ŷ) = 1/|S| Σ_s p(ŷ | do(v_j = s))
     fairness         = mean of unfairness(i, j) over target factors i and sensitive factors j ≠ i
 
-ŷ       what gradient-boosted trees, trained on codes [N, L] to tell the value of factor i, answer on held-out rows
+ŷ       predictions on held-out rows, by gradient-boosted trees that learn factor i from the codes [N, L]
 do      every held-out row with its factor j set to s and the others left as they are:
         p(ŷ | do(v_j = s)) = Σ_o p(o) p(ŷ | o, v_j = s),       o = the other factors' values
 
-A pure number from 0 (no factor's prediction depends on another factor) to 1; lower is better. Nothing is drawn for an
-intervention: the sum runs over all held-out rows with v_j = s, weighted by p(o) / p(o | s). The established
-implementation draws 100 points per value instead, and what sampling adds to a total variation is larger there: with n
-rows per value about ½ Σ_ŷ √(2 p (1 − p) / (π n)) where the prediction does not depend on factor j at all.
+A pure number from 0 (no factor's prediction depends on another factor) to 1; lower is better. Nothing is
+drawn for an intervention: the sum runs over all held-out rows with v_j = s, weighted by p(o) / p(o | s). The
+established implementation draws 100 points per value instead. Sampling adds more to a total variation there:
+with n rows per value about ½ Σ_ŷ √(2 p (1 − p) / (π n)) if the prediction does not depend on factor j.
 
-Rows that agree in all other factors exist on a full grid, when every combination of values is among the held-out rows.
-On any other table o is the target's value alone: p(ŷ | do(v_j = s)) = Σ_y p(y) p(ŷ | v_i = y, v_j = s), which is the
-intervention where the remaining factors are independent of factor j. So a predictor that is always right scores 0 there,
-too. A pair (y, s) that no held-out row has counts as p(ŷ | v_i = y), as if s made no difference.
+Rows that agree in all other factors exist on a full grid, when every combination of values is among the
+held-out rows. On any other table o is the target's value alone: p(ŷ | do(v_j = s)) = Σ_y p(y) p(ŷ | v_i = y,
+v_j = s). That is the intervention if the remaining factors are independent of factor j. So a predictor that
+is always right scores 0 there, too. A pair (y, s) that no held-out row has counts as p(ŷ | v_i = y), as if s
+made no difference.
 
-F. Locatello, G. Abbati, T. Rainforth, S. Bauer, B. Schölkopf, O. Bachem, "On the Fairness of Disentangled Representations",
-2019, arXiv:1905.13662: the mean over targets and sensitive factors, as the code of disentanglement_lib has it.
+F. Locatello, G. Abbati, T. Rainforth, S. Bauer, B. Schölkopf, O. Bachem, "On the Fairness of Disentangled
+Representations", 2019, arXiv:1905.13662. The mean over targets and sensitive factors is that of the code of
+disentanglement_lib.
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ TITLE = "Unfairness of predictions from the codes"
 UNIT = ""
 HIGHER_IS_BETTER = False
 RANGE = (0.0, 1.0)
-BLIND_TO = "Whether the predictions are right: codes that know nothing, or are constant, treat every value alike and score as well as perfect ones. Read it beside an accuracy."
+BLIND_TO = (
+    "Whether the predictions are right: codes that know nothing, or are constant, treat every value alike "
+    "and score as well as perfect ones. Read it beside an accuracy."
+)
 COST = "One ensemble of boosted trees per factor; the interventions are O(K²·N) counts."
 
 _FEW = 20  # pairs of factors that are reported one by one
@@ -53,12 +58,12 @@ def fairness(
     test_rows: int = splits.TEST_ROWS,
     trees: int = 100,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"fairness": mean, "fairness_max": over pairs, "fairness_<target>_<sensitive>"}.
+    """Codes [N, L], factors [N, K] -> {"fairness", "fairness_max", "fairness_<target>_<sensitive>"}.
 
-    The pairs are listed where there are at most 20 of them. test, train_rows, test_rows: see `metrics.splits`. trees:
-    stages of boosting. Factors with one value are neither targets nor sensitive; a factor with one value among the test
-    rows is not sensitive. Raises ValueError when fewer than two factors vary, when one that varies never has the same value
-    twice, when nothing is left to train or test on, on NaN or infinity.
+    Single pairs are listed if there are at most 20. test, train_rows, test_rows: see `metrics.splits`. trees:
+    stages of boosting. Factors with one value are neither targets nor sensitive; a factor with one value
+    among the test rows is not sensitive. Raises ValueError when fewer than two factors vary, when a varying
+    factor never has the same value twice, when nothing is left to train or test on, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)
@@ -79,8 +84,8 @@ def fairness(
                 unfair[f"fairness_{i}_{j}"] = float(distance.mean())
     if not unfair:
         raise ValueError(
-            f"test: no factor has two values among the {len(held_out)} rows held out, so there is nothing to change; "
-            "hold out more, at random"
+            f"test: no factor has two values among the {len(held_out)} rows held out, so there is nothing to "
+            "change; hold out more, at random"
         )
     scores = list(unfair.values())
     return {"fairness": float(np.mean(scores)), "fairness_max": max(scores)} | (
@@ -89,7 +94,10 @@ def fairness(
 
 
 def _others(value: dict[int, tuple[NDArray[np.intp], int]], j: int) -> NDArray[np.intp] | None:
-    """Which combination of all factors but j each row has [N]; None unless each occurs with every value of factor j."""
+    """The combination of all factors but j that each row has [N].
+
+    None unless each combination occurs with every value of factor j.
+    """
     combination = np.zeros(len(value[j][0]), dtype=np.intp)
     combinations = 1
     for k, (index, size) in value.items():
@@ -102,7 +110,10 @@ def _others(value: dict[int, tuple[NDArray[np.intp], int]], j: int) -> NDArray[n
 def _intervened(
     predicted: NDArray[np.intp], sensitive: tuple[NDArray[np.intp], int], others: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """p(ŷ | do(v_j = s)) [S, Y]: predictions [N] of the rows with each value s, averaged over the others' distribution."""
+    """p(ŷ | do(v_j = s)) [S, Y], from the predictions [N].
+
+    Those of the rows with each value s are averaged over the distribution of the others.
+    """
     s, values = sensitive
     answers, strata = int(predicted.max()) + 1, int(others.max()) + 1
     share = np.bincount(others) / len(others)

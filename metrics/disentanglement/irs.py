@@ -1,25 +1,29 @@
-"""Interventional robustness score: does each code answer to one factor only, whatever happens to the others?
+"""Interventional robustness score: does each code respond to one factor only, whatever happens to the others?
 
     IRS   = Σ_l w_l IRS_l / Σ_l w_l,          w_l = max_n | z_l(n) − E[z_l] |
     IRS_l = max_k  1 − 1/|V_k| Σ_{v ∈ V_k}  Q_0.99( | z_l − E[z_l | v_k = v] |  given v_k = v ) / w_l
 
-z, v     codes [N, L], factors [N, K]; V_k the values that factor k takes, each by itself or in bins (`factor_bins`)
+z, v     codes [N, L], factors [N, K]; V_k the values that factor k takes, each by itself or in bins
+         (`factor_bins`)
 Q_0.99   the 99th percentile (the maximum in the paper), linear between order statistics
 
-A pure number between 0 and 1, higher is better. The inner sum is how far interventions on the other factors can move the
-code away from where factor k put it. Independent noise is well above 0: the 99th percentile of a Gaussian is 2.6 standard
-deviations, the maximum of 10,000 numbers 3.9, so its score is about 0.35. Codes that carry little have little weight, so
-the score depends on the codes' scales. Constant codes are dropped, and where all are, the score is 0, as in the established
-implementation. Unlike there, a factor with one value is left out: no code can answer to it.
+A pure number between 0 and 1; higher is better. The inner sum is how far interventions on the other factors
+can move the code away from its mean at a value of factor k. Independent noise scores well above 0: the 99th
+percentile of a Gaussian is 2.6 standard deviations, the maximum of 10,000 numbers 3.9, so its score is about
+0.35. Codes that carry little have little weight, so the score depends on the codes' scales. Constant codes
+are dropped; if all codes are constant, the score is 0, as in the established implementation. Unlike there, a
+factor with one value is left out: no code can respond to it.
 
-With few rows per value the conditional means fit them, and the score rises; with one each it would be 1, and is refused.
+With few rows per value the conditional means fit those rows, and the score rises. With one row per value it
+would be 1, so this raises an error.
 
-`factor_bins` says which rows share a value of a factor. None, the default, is the definition: each value by itself.
-disentanglement_lib, the established implementation, first cuts the values of every factor into 20 bins of equal width, as it
-cuts codes for MIG. `factor_bins=20` does the same and gives its scores. Where the values of every factor span less than
-20, each value has a bin of its own and both scores are equal. Beyond that, values share a bin, and what a code says about
-values within a bin counts against it: dSprites has 40 orientations, two to a bin, and 32 positions along each axis, one or
-two to a bin. A bin also has more rows than a value. Measured on 10,000 rows of dSprites' factors (3, 6, 40, 32 and 32 values):
+`factor_bins` decides which rows share a value of a factor. None, the default, is the definition: each value
+by itself. disentanglement_lib, the established implementation, first cuts the values of every factor into 20
+bins of equal width, as it cuts codes for MIG. `factor_bins=20` does the same and gives its scores. If the
+values of every factor span less than 20, each value has a bin of its own and both scores are equal. Otherwise
+values share a bin, and what a code says about values within a bin counts against it: dSprites has 40
+orientations, two to a bin, and 32 positions along each axis, one or two to a bin. A bin also has more rows
+than a value. Measured on 10,000 rows of dSprites' factors (3, 6, 40, 32 and 32 values):
 
     codes                                           each value   20 bins
     equal to the factors                              1           0.979
@@ -30,14 +34,15 @@ two to a bin. A bin also has more rows than a value. Measured on 10,000 rows of 
     means of a trained FactorVAE, γ = 6.4             0.429       0.426
     means of a trained β-TCVAE, β = 6.4               0.580       0.563
 
-On 100,000 rows the five nets differ by 0.001 to 0.016. The default is each value by itself, because then only which rows share
-a value matters; bins make values numbers, whose order and distances count. Choose 20 to compare with scores of
-disentanglement_lib, as the studies in `studies/` do. (20 is in its sample settings for this score; those of the
-12,600-model study have none for it, and 20 for the other scores that cut into bins.)
+On 100,000 rows the five nets differ by 0.001 to 0.016. The default is each value by itself, because the score
+then depends only on which rows share a value. Bins make values numbers, whose order and distances count.
+Choose 20 to compare with scores of disentanglement_lib, as the studies in `studies/` do. (Its sample settings
+have 20 for this score. Those of the 12,600-model study have no value for this score, and 20 for the other
+scores that cut into bins.)
 
-R. Suter, Đ. Miladinović, B. Schölkopf, S. Bauer, "Robustly Disentangled Causal Mechanisms: Validating Deep Representations
-for Interventional Robustness", 2019, arXiv:1811.00007. This is the established implementation's version of it: factors are
-taken as independent, so that conditioning on one is intervening on it.
+R. Suter, Đ. Miladinović, B. Schölkopf, S. Bauer, "Robustly Disentangled Causal Mechanisms: Validating Deep
+Representations for Interventional Robustness", 2019, arXiv:1811.00007. This is the version of the established
+implementation: factors are taken as independent, so that conditioning on one is intervening on it.
 """
 
 from __future__ import annotations
@@ -55,8 +60,14 @@ TITLE = "Interventional robustness score"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Factors that no code carries, and codes that carry the same one: it asks each code which factor it answers to, not whether every factor has a code."
-COST = "O(K·L·N): one partition of every code per factor; O(K·L·N·log N) where a factor has over a hundred values."
+BLIND_TO = (
+    "Factors that no code carries, and codes that carry the same one: it looks for the factor that each code "
+    "responds to, not for a code of every factor."
+)
+COST = (
+    "O(K·L·N): one partition of every code per factor; O(K·L·N·log N) where a factor has over a hundred "
+    "values."
+)
 
 _PLACES = 200  # order statistics: beyond, a partition costs more than a sort
 
@@ -66,10 +77,11 @@ def irs(
 ) -> dict[str, float]:
     """Codes [N, L], factors [N, K] -> {"irs", "irs_<j>" for every code j that varies}.
 
-    quantile: of the deviations within one value of a factor; 1 is the paper's maximum. factor_bins: into how many bins of
-    equal width the values of every factor are cut, which makes them numbers; 20 is disentanglement_lib's protocol, None
-    keeps every value by itself. Raises ValueError when no factor varies, when a varying one never has the same value (or
-    bin) twice, on a quantile outside [0, 1], on fewer than 2 bins, on NaN or infinity.
+    quantile: of the deviations within one value of a factor; 1 is the paper's maximum. factor_bins: the
+    number of bins of equal width that the values of every factor are cut into, which makes them numbers; 20
+    is disentanglement_lib's protocol, None keeps every value by itself. Raises ValueError when no factor
+    varies, when a varying factor never has the same value (or bin) twice, on a quantile outside [0, 1], on
+    fewer than 2 bins, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     if not 0 <= quantile <= 1:
@@ -102,7 +114,7 @@ def _deviation(x: NDArray[np.float64], group: interventions.Rows, quantile: floa
     mean = np.add.reduceat(distance, group.start, axis=1) / group.count
     distance -= np.repeat(mean, group.count, axis=1)
     np.abs(distance, out=distance)
-    # Four per value keeps the values apart (distances are at most 2), so that one pass orders within all of them at once.
+    # Shifts of four per value keep the values apart (distances are at most 2), so that one pass orders all.
     shift = 4.0 * np.arange(group.values)
     distance += np.repeat(shift, group.count)
     place = quantile * (group.count - 1)

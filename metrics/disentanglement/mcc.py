@@ -3,17 +3,17 @@
     MCC = 1/K max over one-to-one assignments a of  Σ_k | corr( z_a(k), v_k ) |
 
 z       codes [N, L];  v: factors [N, K], their values used as numbers
-a(k)    a code for every factor, no code twice; with fewer codes than factors those left over count as 0
-corr    Pearson's (the main value), or Spearman's: Pearson's of the ranks, ties in the middle, which also forgives a
-        monotonic distortion of each code; each with the assignment that is best for it
+a(k)    the code of factor k, no code twice; with fewer codes than factors, factors without a code count as 0
+corr    Pearson's (the main value), or Spearman's: Pearson's of the ranks, with mean ranks for ties. That one
+        also forgives a monotonic distortion of each code. Each has the assignment that is best for it
 
-A pure number between 0 and 1; higher is better. Constant codes and factors correlate with nothing; factors with one value
-are left out of K. Chance is not 0 with few rows: the best of L correlations of noise is about √(2 ln L / N).
-The parts: `mcc` by Pearson, `mcc_spearman` by Spearman, `mcc_<k>` Pearson's of factor k.
+A pure number between 0 and 1; higher is better. Constant codes and factors correlate with nothing; factors
+with one value are left out of K. Chance is not 0 with few rows: the best of L correlations of noise is about
+√(2 ln L / N). `mcc` is by Pearson, `mcc_spearman` by Spearman, `mcc_<k>` Pearson's correlation of factor k.
 
-A. Hyvärinen, H. Morioka, "Unsupervised Feature Extraction by Time-Contrastive Learning and Nonlinear ICA", 2016,
-arXiv:1605.06336. I. Khemakhem, D. P. Kingma, R. P. Monti, A. Hyvärinen, "Variational Autoencoders and Nonlinear ICA: A
-Unifying Framework", 2020, arXiv:1907.04809.
+A. Hyvärinen, H. Morioka, "Unsupervised Feature Extraction by Time-Contrastive Learning and Nonlinear ICA",
+2016, arXiv:1605.06336. I. Khemakhem, D. P. Kingma, R. P. Monti, A. Hyvärinen, "Variational Autoencoders and
+Nonlinear ICA: A Unifying Framework", 2020, arXiv:1907.04809.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 NUMBERS = True
-BLIND_TO = "What else the codes carry, and further codes that carry the same factor. The numbers of an unordered factor (a shape's index) mean nothing, and a code of it can score low however good it is."
+BLIND_TO = (
+    "What else the codes carry, and further codes that carry the same factor. The numbers of an unordered "
+    "factor (a shape's index) mean nothing, and a code of it can score low however good it is."
+)
 COST = "O(N·L·K), and O(N·log N·(L + K)) for the ranks."
 
 
 def mcc(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """Codes [N, L], factors [N, K], real or integer -> {"mcc", "mcc_spearman", "mcc_<k>" Pearson's of factor k}.
+    """Codes [N, L], factors [N, K], real or integer -> {"mcc", "mcc_spearman", "mcc_<k>" by Pearson}.
 
     Raises ValueError when no factor varies, on fewer than 2 rows, on NaN or infinity.
     """
@@ -49,7 +52,7 @@ def mcc(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
     arrays.enough_vary("factors", len(numbers), v.shape[1])
     v = v[:, numbers]
     x = standardised(z)
-    # Ranks of what `standardised` leaves: a code that only trembles is constant, and all of its ranks are equal.
+    # Ranks of the standardised codes: a code that varies by rounding only is constant, with equal ranks.
     ranks = standardised(rankdata(x, axis=0))
     pearson = _matched(x, standardised(v))
     spearman = _matched(ranks, standardised(rankdata(v, axis=0)))
@@ -58,7 +61,7 @@ def mcc(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
 
 
 def _matched(x: NDArray[np.float64], v: NDArray[Any]) -> NDArray[np.float64]:
-    """Standardised x [N, L] and v [N, K] -> |correlation| of each column of v with the one of x assigned to it [K]."""
+    """Standardised x [N, L] and v [N, K] -> |correlation| of each column of v with its column of x [K]."""
     strength = np.minimum(np.abs(x.T @ v) / len(x), 1.0)
     found = np.zeros(v.shape[1])
     j, k = linear_sum_assignment(strength, maximize=True)

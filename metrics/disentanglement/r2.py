@@ -3,22 +3,24 @@
     R²   = mean over k of max(0, R²_k)
     R²_k = 1 − Σ_i ( v_ik − f_k(z_i) )² / Σ_i ( v_ik − mean of v_k )²        over the test rows
 
-z     codes [N, L], standardised by the training rows;  v: factors [N, K], their values used as numbers
-f_k   least squares on the training rows: linear in z (the main value), or kernel ridge regression (`r2_nonlinear`)
+z     codes [N, L], standardised by the training rows
+v     factors [N, K], their values used as numbers
+f_k   least squares on the training rows: linear in z (the main value), or kernel ridge regression
+      (`r2_nonlinear`)
 
-The kernel is Gaussian, exp( −|z − z'|² / (2L') ), over the L' codes that vary; the ridge α ∈ {0.001, 0.01, 0.1, 1} is chosen
-per factor by the leave-one-out error, which has a closed form. Because its time grows as the cube it is fitted on at most
-500 of the training rows. It is 1 where the codes determine the factors in any smooth way: identified, though not
-linearly.
+The kernel is Gaussian, exp( −|z − z'|² / (2L') ), over the L' codes that vary. The ridge α ∈ {0.001, 0.01,
+0.1, 1} is chosen per factor by the leave-one-out error, which has a closed form. Because its time grows as
+the cube of the rows, it is fitted on at most 500 of the training rows. `r2_nonlinear` is 1 if the codes
+determine the factors in any smooth way: identified, though not linearly.
 
-Both are pure numbers between 0 (no better than the mean; clipped there) and 1; higher is better. Constant codes score 0.
-Factors that have one value among the training or the test rows are left out.
+Both are pure numbers between 0 (no better than the mean; clipped there) and 1; higher is better. Constant
+codes score 0. Factors that have one value among the training or the test rows are left out.
 
-Linear and kernel ridge regression to evaluate codes: J. von Kügelgen, Y. Sharma, L. Gresele, W. Brendel, B. Schölkopf, M.
-Besserve, F. Locatello, "Self-Supervised Learning with Data Augmentations Provably Isolates Content from Style", 2021,
-arXiv:2106.04619; width, ridges and number of rows of the kernel are this project's. Identifiability up to a linear map: I.
-Khemakhem, R. P. Monti, D. P. Kingma, A. Hyvärinen, "ICE-BeeM: Identifiable Conditional Energy-Based Deep Models Based on
-Nonlinear ICA", 2020, arXiv:2002.11537.
+Linear and kernel ridge regression to evaluate codes: J. von Kügelgen, Y. Sharma, L. Gresele, W. Brendel,
+B. Schölkopf, M. Besserve, F. Locatello, "Self-Supervised Learning with Data Augmentations Provably Isolates
+Content from Style", 2021, arXiv:2106.04619; width, ridges and number of rows of the kernel are this
+project's. Identifiability up to a linear map: I. Khemakhem, R. P. Monti, D. P. Kingma, A. Hyvärinen,
+"ICE-BeeM: Identifiable Conditional Energy-Based Deep Models Based on Nonlinear ICA", 2020, arXiv:2002.11537.
 """
 
 from __future__ import annotations
@@ -38,7 +40,11 @@ UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
 NUMBERS = True
-BLIND_TO = "Which code carries what: any invertible linear map of the codes scores alike (linearly). The numbers of an unordered factor (a shape's index) mean nothing, and its share can be low however well it is encoded."
+BLIND_TO = (
+    "Which code carries what: any invertible linear map of the codes scores alike (linearly). The numbers of "
+    "an unordered factor (a shape's index) mean nothing, and its share can be low however well it is "
+    "encoded."
+)
 COST = "O(N·L²) for least squares, O(rows³) for the kernel."
 
 KERNEL_ROWS = 500
@@ -55,10 +61,10 @@ def r2(
     test_rows: int = splits.TEST_ROWS,
     kernel_rows: int = KERNEL_ROWS,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K], real or integer -> {"r2", "r2_nonlinear", "r2_<k>" linear, of factor k}.
+    """Codes [N, L], factors [N, K], real or integer -> {"r2", "r2_nonlinear", "r2_<k>": linear, of factor k}.
 
-    Raises ValueError when no factor varies both where it is trained and where it is tested, when there is nothing to train
-    or to test on, on NaN or infinity.
+    Raises ValueError when no factor varies both among the training and among the test rows, when there is
+    nothing to train or to test on, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors, numbers=True)
     rng = arrays.generator(rng)
@@ -90,9 +96,9 @@ def _determined(found: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[n
 
 
 def _kernel_ridge(
-    x: NDArray[np.float64], y: NDArray[np.float64], asked: NDArray[np.float64]
+    x: NDArray[np.float64], y: NDArray[np.float64], queries: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Training rows x [R, L'] with targets y [R, K] -> predictions for the rows asked [M, K]."""
+    """Training rows x [R, L'] with targets y [R, K] -> predictions for the rows `queries` [M, K]."""
     offset = y.mean(axis=0)
     kernel = _gaussian(x, x)
     best, weights = np.full(y.shape[1], np.inf), np.zeros_like(y)
@@ -103,11 +109,11 @@ def _kernel_ridge(
         error = ((w / np.diagonal(inverse)[:, None]) ** 2).mean(axis=0)
         weights[:, error < best] = w[:, error < best]
         best = np.minimum(best, error)
-    return np.asarray(_gaussian(asked, x) @ weights + offset)
+    return np.asarray(_gaussian(queries, x) @ weights + offset)
 
 
 def _inverse(a: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of a symmetric positive definite matrix, in a third of the time that it takes for any matrix."""
+    """The inverse of a symmetric positive definite matrix, in a third of the time of a general inverse."""
     factor, failed = lapack.dpotrf(a, lower=True)
     assert not failed, "a kernel plus a ridge is positive definite"
     lower, _ = lapack.dpotri(factor, lower=True)
@@ -116,7 +122,7 @@ def _inverse(a: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _gaussian(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[A, L'] and [B, L'] -> exp(−|a − b|² / (2L')), [A, B]; 1 everywhere without a code that varies."""
+    """[A, L'] and [B, L'] -> exp(−|a − b|² / (2L')), [A, B]; 1 everywhere if no code varies."""
     half = 1 / (2 * max(a.shape[1], 1))
     exponent = a @ (2 * half * b.T)
     exponent -= half * (a**2).sum(axis=1)[:, None]

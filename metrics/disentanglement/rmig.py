@@ -1,29 +1,32 @@
-"""Robust mutual information gap: the gap of `mig`, for the codes that the encoder really draws.
+"""Robust mutual information gap: the gap of `mig`, for codes with the noise of the encoder.
 
-    RMIG   = mean over k of RMIG_k
-    RMIG_k = ( I(z_(1); v_k) − I(z_(2); v_k) ) / H(v_k)
+    RMIG      = mean over k of RMIG_k
+    RMIG_k    = ( I(z_(1); v_k) − I(z_(2); v_k) ) / H(v_k)
     p(b, v_k) = 1/N Σ_n q(z_j in bin b | x_n) [ v_nk = v_k ],        q(z_j | x_n) = N( μ_nj, σ_nj² )
 
-z_(1), z_(2)   the two latents that share most information with factor v_k, of factors [N, K]; with L = 1 the runner-up
-               counts as knowing nothing
-μ, σ           mean and standard deviation of the encoder's Gaussian, [N, L]
+z_(1), z_(2)   the two latents with the most information about factor v_k, of factors [N, K]; if L = 1 the
+               runner-up has none
+μ, σ           mean and standard deviation of the encoder's Gaussian [N, L]
 I, H           mutual information and entropy in nats, of the table p; each latent is cut into 20 bins
 
-How it differs from `mig`. There the code of an image is one number, its mean, and the table p counts images; here it is a
-Gaussian that spreads over the bins, so what counts is information that survives the encoder's own noise: a latent whose
-means differ by less than its σ says little, though its means may say all. The bins are the same, equally wide between the
-smallest and the largest mean, but the outer two reach to ±∞ so that no mass is lost. For σ = 0 the two agree exactly.
-The gap of R. T. Q. Chen et al., 2018 (arXiv:1802.04942) is of drawn codes as well, but takes p(x | v_k) as uniform over all
-combinations of the other factors, known in a synthetic grid only; "robust" is that p(b, v_k) here needs labelled images
-alone. On a full grid the two are estimates of one number.
+Differences from `mig`. There the code of an image is one number, its mean, and the table p counts images.
+Here it is a Gaussian that spreads over the bins, so only information that survives the encoder's own noise
+counts: a latent whose means differ by less than its σ has little, though its means may have all. The bins are
+the same, equally wide between the smallest and the largest mean, but the outer two extend to ±∞ so that no
+mass is lost. For σ = 0 the two metrics agree exactly. The gap of R. T. Q. Chen et al., 2018
+(arXiv:1802.04942) is of drawn codes as well, but assumes that p(x | v_k) is uniform over all combinations of
+the other factors, which is known in a synthetic grid only. "Robust" means that p(b, v_k) needs labelled
+images alone. On a full grid the two are estimates of one number.
 
-How it differs from the authors' code (github.com/clarken92/DisentanglementMetrics): that cuts [−4, 4] into 100 or 200 bins
-and takes the density at a bin's centre for its mass, renormalised; here the mass is exact, and the bins follow the means,
-whatever their scale. RMIG_k is their normalised variant; `rmig_raw` is in nats, before the division.
+Differences from the authors' code (github.com/clarken92/DisentanglementMetrics). That code cuts [−4, 4] into
+100 or 200 bins and uses the density at a bin's centre as its mass, renormalised. Here the mass is exact, and
+the bins follow the means, whatever their scale. RMIG_k is their normalised variant; `rmig_raw` is in nats,
+before the division.
 
-A pure number between 0 and 1; higher is better. It reaches 1 only with σ far narrower than a bin.
+A pure number between 0 and 1; higher is better. It reaches 1 only if σ is far narrower than a bin.
 
-K. Do, T. Tran, "Theory and Evaluation Metrics for Learning Disentangled Representations", 2020, arXiv:1908.09961.
+K. Do, T. Tran, "Theory and Evaluation Metrics for Learning Disentangled Representations", 2020,
+arXiv:1908.09961.
 """
 
 from __future__ import annotations
@@ -44,7 +47,10 @@ TITLE = "Robust mutual information gap"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Information that further latents share beyond the second best, and a latent that carries several factors, like the mutual information gap."
+BLIND_TO = (
+    "Information that further latents share beyond the second best, and a latent that carries several "
+    "factors, like the mutual information gap."
+)
 COST = (
     "O(N·L·(bins + K)): the Gaussian distribution function at every bin's edge, for every image and latent."
 )
@@ -53,10 +59,12 @@ _CHUNK = 2**12  # images at a time: 6 MiB at ten latents and 20 bins
 
 
 def rmig(mean: ArrayLike, std: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> dict[str, float]:
-    """Posterior mean, std [N, L], factors [N, K] -> {"rmig", "rmig_raw": nats, "rmig_<k>" for every factor k that varies}.
+    """Posterior mean, std [N, L], factors [N, K] -> {"rmig", "rmig_raw": nats, "rmig_<k>" for every factor k
+    that varies}.
 
-    A latent with a constant mean counts as knowing nothing, whatever its std. A factor with one value is left out. Raises
-    ValueError when no factor varies, on fewer than 2 rows or bins, on a negative std, on NaN or infinity.
+    A latent with a constant mean counts as having no information, whatever its std. A factor with one value
+    is left out. Raises ValueError when no factor varies, on fewer than 2 rows or bins, on a negative std, on
+    NaN or infinity.
     """
     mu, sigma = posterior.checked(mean, std, rows=2)
     v = arrays.integers("factors", factors, "N, K")
@@ -110,7 +118,7 @@ def _tables(
 
 
 def _below(mu: NDArray[Any], sigma: NDArray[Any], inner: NDArray[Any]) -> NDArray[np.float64]:
-    """P(z_j < edge | x_n) for each edge [L, cuts] -> [N, L, cuts]; where σ is 0, whether the mean is below the edge."""
+    """P(z_j < edge | x_n) for each edge [L, cuts] -> [N, L, cuts]; if σ is 0, 1 for means below the edge."""
     distance = inner.astype(np.float64) - mu[..., None]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         distance /= sigma[..., None]

@@ -1,22 +1,24 @@
-"""Separated attribute predictability: how much better the best code of each factor predicts it than the second best.
+"""Separated attribute predictability: the lead of each factor's best code over the second, as a predictor.
 
-    SAP   = mean over k of ( S_(1)k − S_(2)k )
-    S_jk  = share of test rows whose value of factor v_k a linear classifier of code z_j alone gets right       (discrete)
-    S_jk  = cov(z_j, v_k)² / ( var(z_j) var(v_k) )  over the training rows                                    (continuous)
+    SAP  = mean over k of ( S_(1)k − S_(2)k )
+    S_jk = share of test rows whose value of v_k a linear classifier of code z_j alone predicts   (discrete)
+    S_jk = cov(z_j, v_k)² / ( var(z_j) var(v_k) )  over the training rows                       (continuous)
 
 S_(1)k, S_(2)k   the largest and the second largest of S_·k over the codes; codes [N, L], factors [N, K]
 
-The classifier is the study's: a linear support vector machine per value against the rest, C = 0.01, classes weighted to the
-same total; trained on 10,000 images, tested on 5,000. Its penalty acts on the codes as they are, so the score depends on
-their scale, and one line per value can single out the lowest and the highest value but hardly one in between: a perfect
-code of a factor with many ordered values scores far below 1. `sap_continuous` takes factor values as numbers.
+The classifier is the study's: a linear support vector machine per value against the rest, C = 0.01, classes
+weighted to the same total, trained on 10,000 images and tested on 5,000. It is scikit-learn's LinearSVC, run
+to the optimum. Its penalty acts on the codes as they are, so the score depends on their scale. One line per
+value can single out the lowest and the highest value, but hardly one in between: a perfect code of a factor
+with many ordered values scores far below 1. `sap_continuous` uses factor values as numbers.
 
-A pure number between 0 (no code stands out) and 1; higher is better. A constant code gets the most frequent value right;
-with L = 1 so does the missing runner-up. In the continuous version a variance of 1e-12 or less counts as constant, S = 0.
+A pure number between 0 (no code stands out) and 1; higher is better. A constant code predicts the most
+frequent value; with L = 1 so does the missing runner-up. In the continuous version a variance of 1e-12 or
+less counts as constant, S = 0.
 
 A. Kumar, P. Sattigeri, A. Balakrishnan, "Variational Inference of Disentangled Latent Concepts from Unlabeled
-Observations", 2018, arXiv:1711.00848. Protocol: F. Locatello et al., "Challenging Common Assumptions in the Unsupervised
-Learning of Disentangled Representations", 2019, arXiv:1811.12359.
+Observations", 2018, arXiv:1711.00848. Protocol: F. Locatello et al., "Challenging Common Assumptions in the
+Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.svm import LinearSVC
 
-from metrics import arrays, classes, splits, svm
+from metrics import arrays, classes, splits
 
 __all__ = ["sap"]
 
@@ -34,10 +37,21 @@ TITLE = "Separated attribute predictability"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Whether a code carries several factors, and everything beyond the two best codes. What a line cannot tell apart on one axis counts as unknown."
-COST = "O(N·log N·L·K) to sort and O(N·L·values) to predict, values summed over the factors."
+BLIND_TO = (
+    "Whether a code carries several factors, and everything beyond the two best codes. What a line cannot "
+    "tell apart on one axis counts as unknown."
+)
+COST = (
+    "One support vector machine per code and value, O(N) per Newton step: a second for 10,000 rows, 10 codes "
+    "and 113 values."
+)
 
 PENALTY = 0.01
+# LIBLINEAR stops far from the optimum, or never, on codes much larger than this. They are scaled down to it:
+# at this size the penalty on the slope no longer matters.
+LARGEST = 1000.0
+# The default, 1e-4, leaves a row in a thousand on the wrong side of a line. A smaller one takes no more time.
+TOLERANCE = 1e-10
 LEAST_VARIANCE = 1e-12
 
 
@@ -53,10 +67,10 @@ def sap(
 ) -> dict[str, float]:
     """Codes [N, L], factors [N, K] -> {"sap", "sap_continuous", "sap_<k>" for every factor k that varies}.
 
-    continuous: factors are numbers, real ones too, and only the correlations are taken; "sap" is then that score. Factors
-    with one value among the training rows are left out; a value that only occurs among the test rows is never predicted.
-    Raises ValueError when no factor varies, when most values occur once (unless continuous), when there is nothing to
-    train or to test on, on NaN or infinity.
+    continuous: factors are numbers, real ones too, and only the correlations are computed; "sap" is then
+    their score. Factors with one value among the training rows are left out; a value that only test rows have
+    is never predicted. Raises ValueError when no factor varies, when most values occur once (unless
+    continuous), when there is nothing to train or to test on, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors, numbers=continuous)
     rng = arrays.generator(rng)
@@ -83,14 +97,16 @@ def _accuracies(
     tested: NDArray[np.intp],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Accuracy on the test rows of each code [L, K], and of always answering the most frequent value [K]."""
-    lines = svm.balanced_lines(z[trained], [(factor.y[trained], factor.size) for factor in learnt], PENALTY)
-    seen = z[tested].T.astype(np.float64)
-    accuracy, guessed = np.empty((len(seen), len(learnt))), np.empty(len(learnt))
-    for k, (factor, (w, b)) in enumerate(zip(learnt, lines, strict=True)):
-        y = factor.y[tested]
-        guessed[k] = np.mean(y == np.bincount(factor.y[trained]).argmax())
-        for j, code in enumerate(seen):
-            accuracy[j, k] = np.mean((code[:, None] * w[j] + b[j]).argmax(axis=1) == y)
+    x = z.astype(np.float64)
+    x /= np.maximum(np.abs(x[trained]).max(axis=0) / LARGEST, 1)
+    accuracy, guessed = np.empty((x.shape[1], len(learnt))), np.empty(len(learnt))
+    for k, factor in enumerate(learnt):
+        y, answers = factor.y[trained], factor.y[tested]
+        guessed[k] = np.mean(answers == np.bincount(y).argmax())
+        for j in range(x.shape[1]):
+            line = LinearSVC(C=PENALTY, class_weight="balanced", dual=False, tol=TOLERANCE, random_state=0)
+            line.fit(x[trained, j, None], y)
+            accuracy[j, k] = np.mean(line.predict(x[tested, j, None]) == answers)
     return accuracy, guessed
 
 
@@ -109,7 +125,7 @@ def _correlations(z: NDArray[Any], v: NDArray[np.float64]) -> tuple[list[int], N
 
 
 def _gaps(scores: NDArray[np.float64], without: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores [L, K] -> by how much the best code leads [K]; `without` a second code the runner-up scores that much."""
+    """Scores [L, K] -> lead of the best code [K]; `without` is the runner-up's score if L = 1."""
     if len(scores) == 1:
         return np.maximum(scores[0] - without, 0)
     best = np.sort(scores, axis=0)

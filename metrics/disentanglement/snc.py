@@ -1,21 +1,24 @@
-"""Single-neuron classification: how well each factor can be read from one code of its own, in as many bins as it has values.
+"""Single-neuron classification: the accuracy of predicting each factor from the bins of one code of its own.
 
     SNC  = mean over k of the share of test rows with  m_k( bin_k(z_a(k)) ) = v_k
     a    = one-to-one assignment of codes to factors with the largest  Σ_k I( bin_k(z_a(k)); v_k )
     m_k  = one-to-one map of bins to values that is right on most training rows
 
-z        codes [N, L];  v: factors [N, K]
-bin_k    into C_k bins between quantiles of the training rows, equally many rows in each; C_k: values of v_k
+z        codes [N, L]
+v        factors [N, K]
+bin_k    into C_k bins between quantiles of the training rows, with equal numbers of rows; C_k: values of v_k
 I        mutual information in nats, by counting
 
-No code serves two factors, so a representation that reads several factors from one code, or one factor from several codes
-together, is not rewarded. A pure number between 0 and 1; higher is better. The share of the most frequent value, about
-1/C_k, is what a code that says nothing scores; so does a factor that is left without a code where K > L. Values that are
-not equally frequent do not fit bins that are: even a perfect code then loses the rows in between. Constant codes are one
-bin; rows with the same code are always in one, on the side of an edge that leaves the bins most equal.
+No code serves two factors, so it is no advantage to have several factors in one code, or one factor in
+several codes together. A pure number between 0 and 1; higher is better. A code without information scores the
+share of the most frequent value, about 1/C_k; so does a factor that is left without a code if K > L. Values
+that are not equally frequent do not fit bins with equal numbers of rows: even a perfect code then loses the
+rows in between. A constant code has a single bin. Rows with the same code are always in one bin, on the side
+of an edge that keeps the bins most equal.
 
-L. Mahon, L. Sha, T. Lukasiewicz, "Correcting Flaws in Common Disentanglement Metrics", 2023, arXiv:2304.02335, as their code
-has it (github.com/Lou1sM/snc_nk: simple_accs and cond_ent_for_alignment); the accuracy is not corrected for chance.
+L. Mahon, L. Sha, T. Lukasiewicz, "Correcting Flaws in Common Disentanglement Metrics", 2023,
+arXiv:2304.02335, in the form of their code (github.com/Lou1sM/snc_nk: simple_accs and
+cond_ent_for_alignment); the accuracy is not corrected for chance.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ TITLE = "Single-neuron classification"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Further codes that carry a factor too: only the one that is assigned to it is looked at. Values that a code keeps apart, but not in bins of equal numbers of rows, count as confused."
+BLIND_TO = (
+    "Further codes that carry a factor too: only the one that is assigned to it is looked at. Values that a "
+    "code keeps apart, but not in bins of equal numbers of rows, count as confused."
+)
 COST = "O(N·log N·L) to sort and O(N·L·K) to count."
 
 
@@ -49,17 +55,18 @@ def snc(
     train_rows: int = splits.TRAIN_ROWS,
     test_rows: int = splits.TEST_ROWS,
 ) -> dict[str, float]:
-    """Codes [N, L], factors [N, K] -> {"snc": on test rows, "snc_train": on the others, "snc_<k>" for factor k, on test rows}.
+    """Codes [N, L], factors [N, K] -> {"snc": on test rows, "snc_train": on the others, "snc_<k>": factor k,
+    on test rows}.
 
-    Factors with one value among the training rows are left out. Raises ValueError when no factor varies, when most values
-    occur once, when there is nothing to train or to test on, on NaN or infinity.
+    Factors with one value among the training rows are left out. Raises ValueError when no factor varies, when
+    most values occur once, when there is nothing to train or to test on, on NaN or infinity.
     """
     z, v = arrays.codes_and_factors(codes, factors)
     rng = arrays.generator(rng)
     trained, tested = splits.split(len(z), rng, test, train_rows=train_rows, test_rows=test_rows)
     learnt = classes.learnable("factors", v, trained)
 
-    x, asked = np.ascontiguousarray(z[trained].T), np.ascontiguousarray(z[tested].T)
+    x, fresh = np.ascontiguousarray(z[trained].T), np.ascontiguousarray(z[tested].T)
     x[~varying(z[trained])] = 0
     ascending = np.sort(x, axis=1)
     edges_of = [[_edges(row, factor.size) for row in ascending] for factor in learnt]
@@ -83,7 +90,7 @@ def snc(
             j = code_of[number]
             bins, values = linear_sum_assignment(tables[number][j], maximize=True)
             right = tables[number][j][bins, values].sum()
-            answers = values[np.searchsorted(edges_of[number][j], asked[j], side="right")]
+            answers = values[np.searchsorted(edges_of[number][j], fresh[j], side="right")]
         else:
             count = np.bincount(factor.y[trained])
             right = count.max()
@@ -96,7 +103,8 @@ def snc(
 def _edges(ascending: NDArray[Any], size: int) -> NDArray[Any]:
     """Training rows of a code in ascending order [N] -> the lower edges of bins 1 ... size − 1.
 
-    Equal rows stay together: an edge that falls among them moves to the nearer end, so that bins stay as equal as can be.
+    Equal rows stay together: an edge among them moves to the nearer end, so that bins are as equal as
+    possible.
     """
     n = len(ascending)
     wanted = np.arange(1, size) * n // size

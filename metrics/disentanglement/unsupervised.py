@@ -1,23 +1,28 @@
-"""Dependence among the codes, from their covariance and in pairs: what can be said without any factor.
+"""Dependence among the codes, from their covariance and in pairs; no factors are needed.
 
-    total correlation  = ½ ( Σ_j ln Σ_jj − ln det Σ )                          of a Gaussian; KL( N(0, Σ) ‖ N(0, diag Σ) ), nats
-    Wasserstein        = 2 tr Σ − 2 tr ( D^½ Σ D^½ )^½,   D = diag Σ            squared distance of the same two
-    Wasserstein, norm  = Wasserstein / tr Σ                                    a pure number
-    mutual information = mean over i ≠ j of I(z_i; z_j)                         nats
+    total correlation  = ½ ( Σ_j ln Σ_jj − ln det Σ ) = KL( N(0, Σ) ‖ N(0, D) )        nats, of a Gaussian
+    Wasserstein        = 2 tr Σ − 2 tr ( D^½ Σ D^½ )^½        squared distance of the same two Gaussians
+    Wasserstein, norm  = Wasserstein / tr Σ                   a pure number
+    mutual information = mean over i ≠ j of I(z_i; z_j)       nats
 
 Σ   covariance [L, L] (1/(N − 1)) of the codes [N, L]
+D   diag Σ
 I   mutual information by counting; each code is cut into 20 equal-width bins
 
-0 for independent codes, also where they say nothing; lower is better only between models that are otherwise equal. The
-total correlation has no upper end: it is +inf when the codes that vary are exactly linearly dependent (to working
-precision: the smallest eigenvalue of their correlation matrix below 100 L units in the last place), one a multiple of
-another say. Constant codes have no logarithm of a variance, and the established implementation has no answer for them: here
-it is that of the codes that vary, since a constant is independent of everything; with fewer than two of them it is 0. In the
-other three constant codes count, as they do there: they add nothing to the Wasserstein distance, and their pairs 0 to the
-mean of mutual information (0 where L = 1).
+All are 0 for independent codes, also if these carry no information. Lower is better only between models that
+are otherwise equal.
 
-F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations", 2019,
-arXiv:1811.12359: its unsupervised scores, as the code of disentanglement_lib has them.
+The total correlation has no upper end. It is +inf if the codes that vary are exactly linearly dependent, for
+example if one is a multiple of another. (The test, to working precision: the smallest eigenvalue of their
+correlation matrix is below 100 L units in the last place.) The variance of a constant code has no logarithm,
+and the established implementation has no answer for it. Here the total correlation is that of the codes that
+vary, since a constant is independent of everything; with fewer than two such codes it is 0. The other three
+values include constant codes, as in the established implementation: they add nothing to the Wasserstein
+distance, and their pairs add 0 to the mean of mutual information (0 if L = 1).
+
+F. Locatello et al., "Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+Representations", 2019, arXiv:1811.12359: its unsupervised scores, in the form of the code of
+disentanglement_lib.
 """
 
 from __future__ import annotations
@@ -37,15 +42,19 @@ MAIN = "unsupervised_total_correlation"
 UNIT = "nats"
 HIGHER_IS_BETTER = False
 RANGE = (0.0, math.inf)
-BLIND_TO = "Whether the codes mean anything: independent noise and constant codes are as good as a perfect code. The covariance sees no dependence but a linear one."
+BLIND_TO = (
+    "Whether the codes mean anything: independent noise and constant codes are as good as a perfect code. "
+    "The covariance sees no dependence but a linear one."
+)
 COST = "O(N·L²): a covariance, and one contingency table per pair of codes."
 
 
 def unsupervised(codes: ArrayLike, *, bins: int = 20) -> dict[str, float]:
-    """Codes [N, L] -> {"unsupervised_total_correlation", "..._wasserstein", "..._wasserstein_norm", "..._mutual_information"}.
+    """Codes [N, L] -> {"unsupervised_total_correlation", "unsupervised_wasserstein",
+    "unsupervised_wasserstein_norm", "unsupervised_mutual_information"}.
 
-    The total correlation is over codes that vary, +inf where they are linearly dependent. Constant codes are independent of
-    all. Raises ValueError on fewer than 2 rows or bins, on NaN or infinity.
+    The total correlation is over codes that vary, +inf if they are linearly dependent. Constant codes are
+    independent of all others. Raises ValueError on fewer than 2 rows or bins, on NaN or infinity.
     """
     z = arrays.real("codes", codes, rows=2)
     bins = arrays.whole("bins", bins, 2, "the study uses 20")
@@ -62,13 +71,13 @@ def unsupervised(codes: ArrayLike, *, bins: int = 20) -> dict[str, float]:
     if varies.any():
         standard = standardised(z[:, varies])
         correlation[np.ix_(varies, varies)] = standard.T @ standard / n
-    eigenvalues = np.linalg.eigvalsh(correlation)  # a constant code adds an eigenvalue 1, so nothing
+    eigenvalues = np.linalg.eigvalsh(correlation)  # a constant code adds an eigenvalue 1: ln 1 = 0
     dependent = eigenvalues[0] <= 100 * latents * np.finfo(np.float64).eps
     total = math.inf if dependent else max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
 
     deviation = np.where(varies, _deviation(z), 0.0)
     largest = deviation.max() or 1.0
-    scale = deviation / largest  # squares of what is left neither overflow nor vanish
+    scale = deviation / largest  # its squares neither overflow nor vanish
     trace = (scale**2).sum()
     # D^½ Σ D^½ in those units: covariances are correlations times both deviations.
     root = np.sqrt(np.maximum(np.linalg.eigvalsh(correlation * np.outer(scale**2, scale**2)), 0.0)).sum()

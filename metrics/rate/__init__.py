@@ -1,1 +1,1 @@
-"""How many nats the codes cost, alone and together with the distortion: (mean, std) or (distortion, rate) -> scores."""
+"""How many nats the codes cost, alone and with the distortion: nats, or (mean, std) -> scores."""

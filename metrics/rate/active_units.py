@@ -4,7 +4,7 @@
 
 μ       posterior mean [N, L]
 
-A count from 0 to L. Neither end is better: unused latents are what a narrow capacity or a high β asks for.
+A count from 0 to L. Neither end is better: a narrow capacity or a high β leaves latents unused on purpose.
 
 Y. Burda, R. Grosse, R. Salakhutdinov, "Importance Weighted Autoencoders", 2015, arXiv:1509.00519.
 """
@@ -29,10 +29,11 @@ COST = "O(N·L)."
 
 
 def active_units(mean: ArrayLike, *, threshold: float = 0.01) -> dict[str, float]:
-    """Posterior mean [N, L] -> {"active_units": the number of latents whose mean varies by more than `threshold`}.
+    """Posterior mean [N, L] -> {"active_units": the number of latents whose mean varies by more than
+    `threshold`}.
 
-    Constant means are inactive. Raises ValueError on fewer than 2 rows, a threshold that is not a number ≥ 0, NaN or
-    infinity.
+    Constant means are inactive. Raises ValueError on fewer than 2 rows, a threshold that is not a number ≥ 0,
+    NaN or infinity.
     """
     mu = arrays.real("mean", mean, rows=2)
     threshold = arrays.nonnegative("threshold", threshold, "a variance", "Burda et al. use 0.01")

@@ -1,26 +1,34 @@
-"""Aggregate posterior: how far the codes of all images, taken together, are from the prior that samples are drawn from.
+"""Aggregate posterior: how far the distribution of the codes of all images is from the prior.
 
-    KL( q(z) ‖ p(z) ) = rate − I(n; z)            q(z) = 1/M Σ_n Π_j N(z_j; μ_nj, σ_nj²),   p(z) = N(0, I)
-    gaussian          = ½ ( tr C + |m|² − L − ln det C ),    m = 1/N Σ_n μ_n,   C = Cov_n(μ_n) + diag( 1/N Σ_n σ_n² )
+    KL( q(z) ‖ p(z) ) = rate − I(n; z)
+    q(z)              = 1/M Σ_n Π_j N(z_j; μ_nj, σ_nj²),        p(z) = N(0, I)
+    gaussian          = ½ ( tr C + |m|² − L − ln det C )
+    m                 = 1/N Σ_n μ_n,        C = Cov_n(μ_n) + diag( 1/N Σ_n σ_n² )
 
-m, C     mean [L] and covariance [L, L] (1/N) of q(z), of posterior mean and std [N, L]
+μ, σ     posterior mean and standard deviation [N, L]
+m, C     mean [L] and covariance [L, L] (1/N) of q(z)
+M        min(N, components), the number of images that make the mixture q(z)
 
-Nats, lower is better: at 0, z from the prior is like z of an image. It is the sum of total correlation and dimension-wise
-KL of `kl_decomposition`, estimated in the same way: for more images than the M = min(N, components) that make the mixture
-it is too large, by as much as I is too small, and where I is near ln M it is not much more than rate − ln M.
+Nats, lower is better: at 0, codes drawn from the prior are distributed like codes of images. The divergence
+is the sum of total correlation and dimension-wise KL of `kl_decomposition`, and is estimated in the same way.
+For more images than M the estimate is too large, by as much as that of I is too small. Where I is near ln M,
+the divergence is not much more than rate − ln M.
 
-The gaussian part has neither noise nor that bias: it is the divergence of the Gaussian with the moments of q(z), which is
-at most that of q(z), and says what mean, variances and correlations account for. Three numbers say where to look:
+The gaussian part has neither that bias nor noise. It is the divergence of the Gaussian with the moments of
+q(z), which is at most the divergence of q(z): the part that mean, variances and correlations account for.
+Three more numbers show which of these it is:
 
     largest_mean             max_j |m_j|, 0 under the prior
-    largest_variance_error   max_j |C_jj − 1|, likewise
-    largest_correlation      max_{i≠j} |C_ij| / sqrt(C_ii C_jj), likewise; 0 for one latent, and for one that never moves
+    largest_variance_error   max_j |C_jj − 1|, 0 under the prior
+    largest_correlation      max_{i≠j} |C_ij| / sqrt(C_ii C_jj), 0 under the prior; also 0 for a single
+                             latent, and for a latent that never varies
 
-Deterministic codes (σ = 0) have no density: the divergence is +inf; so is its gaussian part where C is singular.
+Deterministic codes (σ = 0) have no density: the divergence is +inf. The gaussian part is +inf if C is
+singular.
 
-M. D. Hoffman, M. J. Johnson, "ELBO surgery: yet another way to carve up the variational evidence lower bound", NIPS workshop,
-2016. The gaussian part is the Pythagorean identity of information geometry: KL(q ‖ p) = KL(q ‖ g) + KL(g ‖ p), for g the
-Gaussian with the moments of q, since ln g − ln p is quadratic.
+M. D. Hoffman, M. J. Johnson, "ELBO surgery: yet another way to carve up the variational evidence lower
+bound", NIPS workshop, 2016. The gaussian part is the Pythagorean identity of information geometry: KL(q ‖ p)
+= KL(q ‖ g) + KL(g ‖ p), for g the Gaussian with the moments of q, since ln g − ln p is quadratic.
 """
 
 from __future__ import annotations
@@ -51,13 +59,13 @@ def aggregate_posterior(
     draws: int = average_kl.DRAWS,
     components: int = average_kl.COMPONENTS,
 ) -> dict[str, float]:
-    """Posterior mean and standard deviation [N, L] -> {"aggregate_posterior", "aggregate_posterior_gaussian"} in nats and
-
-    {"aggregate_posterior_largest_mean", "aggregate_posterior_largest_variance_error",
+    """Posterior mean and standard deviation [N, L] -> {"aggregate_posterior", "aggregate_posterior_gaussian"}
+    in nats, and {"aggregate_posterior_largest_mean", "aggregate_posterior_largest_variance_error",
     "aggregate_posterior_largest_correlation"}.
 
-    draws: points drawn from the aggregate posterior. components: images that it is the mixture of; of more, as many are drawn.
-    Raises ValueError on negative σ, on shapes that differ, on settings below 1, on NaN or infinity.
+    draws: points drawn from the aggregate posterior. components: images that make the mixture; if there are
+    more images, this number is drawn. Raises ValueError on negative σ, on shapes that differ, on settings
+    below 1, on NaN or infinity.
     """
     mu, sigma = posterior.checked(mean, std)
     terms = average_kl.terms(mu, sigma, rng, draws=draws, components=components)

@@ -5,9 +5,10 @@
 distortion    −ln p(x | z) per image, nats, exact with its constants [N]
 rate          KL( q(z | x) ‖ p(z) ) per image, nats [N]
 
-Nats per image, lower is better. Every family is measured by this same bound, whatever weights its own objective has. For a
-likelihood that is a density (Gaussian) it may be negative, and is not comparable with that of a discrete one: see
-`bits_per_dim`. A deterministic code has rate +inf, so its bound is +inf: it says nothing about the likelihood.
+Nats per image, lower is better. The bound is the same for every family, whatever weights the family's own
+objective has. For a likelihood that is a density (Gaussian) it may be negative, and is not comparable with
+that of a discrete likelihood: see `bits_per_dim`. A deterministic code has rate +inf, so its bound is +inf
+and gives no information about the likelihood.
 
 D. P. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2013, arXiv:1312.6114.
 """
@@ -33,7 +34,7 @@ COST = "O(N)."
 def negative_elbo(distortion: ArrayLike, rate: ArrayLike) -> dict[str, float]:
     """Distortion and rate [N], nats per image -> {"negative_elbo": their mean sum}.
 
-    +inf where a rate is. Raises ValueError on different lengths, NaN, or a distortion that is infinite.
+    +inf if a rate is +inf. Raises ValueError on different lengths, NaN, or a distortion that is infinite.
     """
     d = arrays.per_image("distortion", distortion)
     r = arrays.per_image("rate", rate, infinite=True)

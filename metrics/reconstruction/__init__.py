@@ -1,1 +1,1 @@
-"""How well the images come back: (images, reconstructions) or (distortion) -> scores."""
+"""How well images are reconstructed: (images, reconstructions) or (distortion) -> scores."""

@@ -1,11 +1,14 @@
-"""Peak signal-to-noise ratio of the reconstructions, of each image, then averaged.
+"""Peak signal-to-noise ratio of each reconstruction, averaged over the images.
 
-    PSNR = 1/N Σ_n −10 log10 max( e_n, 1e-10 )        e_n: mean squared error of image n; data range 1
+    PSNR = 1/N Σ_n −10 log10 max( e_n, 1e-10 )
 
-Decibels, higher is better. An image that comes back identical would count infinitely much and drown the mean: errors below
-1e-10 count as 1e-10, so no image is over 100 dB. (Rounding to 8 bits alone costs 59 dB; nothing real is near the limit.)
+e_n     mean squared error of image n; the range of the data is 1
 
-The mean over images of a logarithm is not the logarithm of the mean error: PSNR ≥ −10 log10 MSE.
+Decibels, higher is better. The value of an image that is reconstructed exactly would be infinite and dominate
+the mean, so errors below 1e-10 count as 1e-10 and no image exceeds 100 dB. (Rounding to 8 bits alone limits
+an image to 59 dB: no real model is near 100.)
+
+The mean of logarithms is not the logarithm of the mean error: PSNR ≥ −10 log10 MSE.
 
 Z. Wang, A. C. Bovik, "Mean Squared Error: Love It or Leave It?", IEEE Signal Processing Magazine 26(1), 2009.
 """
@@ -32,7 +35,7 @@ _SMALLEST_ERROR = 1e-10
 
 
 def psnr(images: ArrayLike, reconstructions: ArrayLike) -> dict[str, float]:
-    """Images and reconstructions [N, C, H, W] -> {"psnr"}; 100 dB when they are identical.
+    """Images and reconstructions [N, C, H, W] -> {"psnr"}; 100 dB if they are identical.
 
     Raises ValueError when the shapes differ, an image leaves [0, 1] or a reconstruction is not finite.
     """

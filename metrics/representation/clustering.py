@@ -1,21 +1,24 @@
-"""Clusters of codes against classes: does k-means, without a label, find what the labels say?
+"""Clusters of codes against classes: does k-means find the classes without labels?
 
     accuracy = 1/N max_π Σ_n 1[ π(c_n) = y_n ]            π: one-to-one assignment of clusters to classes
     NMI      = 2 I(c; y) / ( H(c) + H(y) )
-    ARI      = ( Σ_ij C(n_ij, 2) − E ) / ( ½ (A + B) − E ),    A = Σ_i C(n_i·, 2),  B = Σ_j C(n_·j, 2),  E = A B / C(N, 2)
+    ARI      = ( Σ_ij C(n_ij, 2) − E ) / ( ½ (A + B) − E )
+    A        = Σ_i C(n_i·, 2),    B = Σ_j C(n_·j, 2),    E = A B / C(N, 2)
 
-c       cluster of each row by k-means on codes [N, L], as many clusters as the target has classes, the best of 10 starts
+c       cluster of each row by k-means on codes [N, L], with as many clusters as the target has classes, the
+        best of 10 starts
 y       one target, labels [N] or a column of factors [N, K]; scores are means over the targets that vary
 n_ij    rows in cluster i and class j; C(n, 2) = n(n−1)/2
 
-Pure numbers, higher is better. Accuracy lies between 1/classes and 1; NMI between 0 and 1; ARI is 0 for clusters drawn at
-random and may be negative. All rows are used, for no label enters the clusters.
+Pure numbers; higher is better. Accuracy is between 1/classes and 1, NMI between 0 and 1. ARI is 0 for random
+clusters and may be negative. All rows are used, since the clusters do not depend on labels.
 
-Codes are taken as they are, not standardised: distance in the space of codes is what is judged, and a silent code should
-stay silent. So only a common scale of all codes is of no consequence.
+Codes are used as they are, not standardised: the distance in the space of codes is what is judged, and a
+silent code should stay silent. So only a common scale of all codes does not matter.
 
-Accuracy by optimal assignment as the field reports it: J. Xie, R. Girshick, A. Farhadi, "Unsupervised Deep Embedding for
-Clustering Analysis", 2015, arXiv:1511.06335. L. Hubert, P. Arabie, "Comparing partitions", 1985 (ARI).
+Accuracy by optimal assignment as the field reports it: J. Xie, R. Girshick, A. Farhadi, "Unsupervised Deep
+Embedding for Clustering Analysis", 2015, arXiv:1511.06335. L. Hubert, P. Arabie, "Comparing partitions", 1985
+(ARI).
 """
 
 from __future__ import annotations
@@ -40,19 +43,24 @@ PARTS = ("clustering_nmi", "clustering_ari")
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Classes that are there but are not where the codes vary most: clusters follow the strongest variation, whichever factor that is."
+BLIND_TO = (
+    "Classes that are there but are not where the codes vary most: clusters follow the strongest variation, "
+    "whichever factor that is."
+)
 COST = "One k-means per different number of classes, O(N·L·classes) per iteration and start."
 
 
 def clustering(
     codes: ArrayLike, targets: ArrayLike, rng: np.random.Generator, *, starts: int = 10
 ) -> dict[str, float]:
-    """Codes [N, L], targets [N] or [N, K] -> {"clustering_accuracy", "clustering_nmi", "clustering_ari", and
-    "clustering_accuracy_<k>" for every target k that varies, where there are several}.
+    """Codes [N, L], targets [N] or [N, K] -> the scores:
 
-    Constant codes make one cluster: its accuracy is the share of the most frequent class, NMI and ARI are 0. Raises
-    ValueError when no target varies, when there are more than half as many classes as rows (and over 20), on fewer
-    than 1 start, on NaN or infinity.
+    {"clustering_accuracy", "clustering_nmi", "clustering_ari", "clustering_accuracy_<k>" of every target k
+    that varies, if there are several}
+
+    Constant codes are one cluster: its accuracy is the share of the most frequent class; NMI and ARI are 0.
+    Raises ValueError when no target varies, when there are more than half as many classes as rows (and over
+    20), on fewer than 1 start, on NaN or infinity.
     """
     z, columns = arrays.codes_and_targets(codes, targets)
     varying = classes.varying("targets", columns)
@@ -105,5 +113,5 @@ def _ari(table: NDArray[np.intp]) -> float:
     a, b = pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
     chance = a * b / pairs(table.sum(keepdims=True))
     most = (a + b) / 2
-    # No pair is together on either side: both put every row on its own, so they agree.
+    # most = chance if both put every row into a group of its own, or all rows into one: then they agree.
     return (pairs(table) - chance) / (most - chance) if most > chance else 1.0

@@ -1,18 +1,21 @@
 """Downstream accuracy: how well a linear classifier reads the class of an image from its code.
 
-    p(y | z) = softmax( W (z − m) / s + b )_y         W, b: least regularised cross-entropy on the training rows
+    p(y | z) = softmax( W (z − m) / s + b )_y     W, b: least regularised cross-entropy on the training rows
     score    = share of the held-out rows whose most probable class is theirs, mean over the targets that vary
 
 z       codes [N, L]; y: one target, labels [N] or a column of factors [N, K]
-m, s    mean and standard deviation of each code over the training rows; a code that is constant there counts as 0
+m, s    mean and standard deviation of each code over the training rows; a code that is constant there counts
+        as 0
 
-The classifier is `metrics.logistic`, at the optimum of scikit-learn's LogisticRegression and its default penalty. Its rows
-are those on which the autoencoder was trained, too, and it is scored on the rows that were held out from both.
+The classifier is `metrics.logistic`, the optimum of scikit-learn's LogisticRegression with its default
+penalty. It is trained on the rows that also trained the autoencoder, and scored on the rows that were held
+out from both.
 
-A pure number between 0 and 1, higher is better; always guessing the most frequent class is the floor to compare with.
+A pure number between 0 and 1; higher is better. Always guessing the most frequent class is the floor to
+compare with.
 
-Linear probes as a measure of representations: G. Alain, Y. Bengio, "Understanding intermediate layers using linear
-classifier probes", 2016, arXiv:1610.01644.
+Linear probes as a measure of representations: G. Alain, Y. Bengio, "Understanding intermediate layers using
+linear classifier probes", 2016, arXiv:1610.01644.
 """
 
 from __future__ import annotations
@@ -31,21 +34,27 @@ TITLE = "Accuracy of logistic regression on the codes"
 UNIT = ""
 HIGHER_IS_BETTER = True
 RANGE = (0.0, 1.0)
-BLIND_TO = "Which code carries what: any invertible linear map of the codes scores nearly alike. What is there but not linear."
+BLIND_TO = (
+    "Which code carries what: any invertible linear map of the codes scores nearly alike. What is there but "
+    "not linear."
+)
 COST = "One logistic regression per target, O(N·L·classes) per iteration."
 
 
 def logistic_accuracy(
     codes: ArrayLike, targets: ArrayLike, rng: np.random.Generator, *, test: ArrayLike | None = None
 ) -> dict[str, float]:
-    """Codes [N, L], targets [N] or [N, K] -> {"logistic_accuracy": on the test rows, "logistic_accuracy_train": on the
-    others, "logistic_accuracy_<k>": on the test rows, for every target k that varies, where there are several}.
+    """Codes [N, L], targets [N] or [N, K] -> shares of the rows that are classified correctly:
 
-    test: bool [N], rows held out from training. Without any (None, or no True) a fifth of every class is held out, drawn
-    from `rng` for each target. With one class among the training rows that class is the answer; with constant codes, the
-    most frequent one. A class that only occurs among the test rows is never answered. Raises ValueError when no target
-    varies, when there is nothing to train on, when there are more than half as many classes as rows to learn from (and over
-    20), on fewer than 5 rows where a fifth is to be drawn, on NaN or infinity.
+    {"logistic_accuracy": test rows, "logistic_accuracy_train": the others, "logistic_accuracy_<k>": test
+    rows, for every target k that varies, if there are several}
+
+    test: bool [N], rows held out from training. Without any (None, or no True) a fifth of every class is held
+    out, drawn from `rng` for each target. If the training rows have one class, that class is the answer; with
+    constant codes the most frequent class is. A class that only test rows have is never answered. Raises
+    ValueError when no target varies, when there is nothing to train on, when there are more than half as many
+    classes as rows to learn from (and over 20), on fewer than 5 rows if a fifth is to be drawn, on NaN or
+    infinity.
     """
     z, columns = arrays.codes_and_targets(codes, targets)
     rng = arrays.generator(rng)
@@ -55,14 +64,14 @@ def logistic_accuracy(
         raise ValueError(
             f"test: all {len(z)} rows are held out, none is left to train on; mark some as False"
         )
-    given = held_out.any()
-    standard = standardised(z, ~held_out) if given else z
+    separated = held_out.any()
+    standard = standardised(z, ~held_out) if separated else z
 
     tested: dict[int, float] = {}
     trained: list[float] = []
-    for target in classes.varying("targets", columns, ~held_out if given else None):
+    for target in classes.varying("targets", columns, ~held_out if separated else None):
         y = target.y
-        if not given:
+        if not separated:
             held_out = _a_fifth_of_each(y, rng)
             standard = standardised(z, ~held_out)
         correct = logistic.answers(standard[~held_out], y[~held_out], standard) == y
@@ -74,7 +83,10 @@ def logistic_accuracy(
 
 
 def _a_fifth_of_each(y: NDArray[Any], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Every fifth row of the rows sorted by class, in random order within a class: a class of n gives n/5, up or down."""
+    """A fifth of the rows of each class: a class of n rows gives n/5, rounded up or down.
+
+    They are every fifth row of all rows, sorted by class and in random order within a class.
+    """
     arrays.at_least("targets", len(y), 5)
     order = np.lexsort((rng.random(len(y)), y))
     drawn = np.zeros(len(y), dtype=np.bool_)

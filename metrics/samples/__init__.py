@@ -1,1 +1,1 @@
-"""How the images that a model makes of prior draws compare with real ones: (real, samples) -> scores."""
+"""How images that a model makes of draws from its prior compare with real ones: (real, samples) -> scores."""

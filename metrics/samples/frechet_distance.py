@@ -1,18 +1,19 @@
-"""Fréchet distance between real images and samples: how far apart are Gaussians fitted to their features?
+"""Fréchet distance of real images and samples: the distance of two Gaussians fitted to their features.
 
     d² = |m_x − m_y|² + tr( S_x + S_y − 2 (S_x S_y)^½ )
 
 m, S     mean [F] and covariance [F, F] (1/(N−1)) of features of the real images x and of the samples y
 features principal components of pixels, 64 of them (`metrics.pixel_features`)
 
-It is the squared 2-Wasserstein distance of the two Gaussians, in squared intensity summed over pixels; 0 when the moments
-agree, lower is better. It is the distance of the Fréchet inception distance on other features, so its values compare
-models on one data set, never with published FIDs. Estimated covariances are too far apart: with one distribution on both
-sides d² falls to 0 as the numbers of images grow.
+d² is the squared 2-Wasserstein distance of the two Gaussians, in squared intensity summed over pixels; 0 if
+the moments are equal, lower is better. The Fréchet inception distance is the same distance on other features,
+so compare values between models on one data set, never with published FIDs. Errors of the estimated
+covariances increase the distance: with one distribution on both sides d² falls to 0 as the numbers of images
+grow.
 
-M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, "GANs Trained by a Two Time-Scale Update Rule Converge
-to a Local Nash Equilibrium", 2017, arXiv:1706.08500. The closed form: D. C. Dowson, B. V. Landau, "The Fréchet Distance
-between Multivariate Normal Distributions", 1982.
+M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, "GANs Trained by a Two Time-Scale Update
+Rule Converge to a Local Nash Equilibrium", 2017, arXiv:1706.08500. The closed form: D. C. Dowson,
+B. V. Landau, "The Fréchet Distance between Multivariate Normal Distributions", 1982.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ TITLE = "Fréchet distance of samples, on principal components of pixels"
 UNIT = "squared intensity"
 HIGHER_IS_BETTER = False
 RANGE = (0.0, math.inf)
-BLIND_TO = "Everything but means and covariances of the leading principal components: blur beyond them, shapes that only higher moments tell apart, and whether a sample merely repeats a training image."
+BLIND_TO = (
+    "Everything but means and covariances of the leading principal components: blur beyond them, shapes that "
+    "only higher moments tell apart, and whether a sample merely repeats a training image."
+)
 COST = "O((N + M)·F²) and the principal components."
 
 

@@ -1,1 +1,1 @@
-"""Ray: where work runs, and what one worker process may use of a machine."""
+"""Ray: the connection to a cluster, and the share of a machine that one worker process uses."""

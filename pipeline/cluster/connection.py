@@ -1,6 +1,7 @@
-"""Ray: joined where a cluster is named, started on this machine where not.
+"""Connect to Ray: join the cluster that is named, or else start Ray on this machine.
 
-``ray job submit`` sets RAY_ADDRESS, so a study submitted to a cluster joins it without a change to params.yaml.
+The address is ``scheduling.address`` in params.yaml, or else the environment variable RAY_ADDRESS, which
+``ray job submit`` sets. So a study that is submitted to a cluster joins it without a change to params.yaml.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.store.layout import PARAMS_FILE
 from pipeline.study.params import Scheduling
 
 __all__ = ["connect"]
@@ -21,16 +23,14 @@ __all__ = ["connect"]
 
 @contextmanager
 def connect(scheduling: Scheduling) -> Iterator[int]:
-    """A Ray connection for the time of the block, checked to have what one worker process (a trial, or a pack of them) asks for.
-
-    Gives the number of workers for which there is room at a time.
+    """Connect to Ray for the time of the block; yield the number of workers that can run at a time.
 
     Raises:
-        UserError: no cluster at the address, or no node with so many CPUs or GPUs.
+        UserError: no cluster answers at the address, or no node has the CPUs or GPUs for one worker.
     """
-    # The workers import this package from where the driver runs, whatever else is installed.
+    # Workers import this package from the folder in which the driver runs, even if another copy is installed.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
-    # Ray's coming default, which it asks for by a warning: a trial says itself what device it uses.
+    # This will be Ray's default, and Ray prints a warning until it is set. Workers choose their device.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
@@ -43,12 +43,12 @@ def connect(scheduling: Scheduling) -> Iterator[int]:
             logging_level=logging.ERROR,
             log_to_driver=False,
             include_dashboard=None if joined else False,
-            # The workers of a cluster that runs already do not have this process's environment.
+            # The workers of a running cluster do not inherit this process's environment.
             runtime_env={"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}} if joined else None,
         )
     except ConnectionError as error:
         raise UserError(
-            f"params.yaml: scheduling.address: no Ray cluster answers at {joined!r} ({error}). "
+            f"{PARAMS_FILE}: scheduling.address: no Ray cluster answers at {joined!r} ({error}). "
             "Start one (`ray start --head`), correct the address, or use null for this machine."
         ) from None
     try:
@@ -60,11 +60,9 @@ def connect(scheduling: Scheduling) -> Iterator[int]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise a ConnectionError within seconds where nothing listens; Ray itself would try for minutes."""
+    """Raise a ConnectionError within seconds if nothing listens; Ray itself would try for minutes."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if (
-        not colon or not port.isdigit()
-    ):  # "auto": Ray looks for a cluster on this machine, and says quickly if there is none
+    if not colon or not port.isdigit():  # "auto": Ray finds out quickly whether this machine runs a cluster
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
@@ -73,22 +71,22 @@ def _check_answers(address: str) -> None:
 
 
 def _check_resources(scheduling: Scheduling, nodes: list[dict]) -> None:
-    for key, resource, asked in (("cpu", "CPU", scheduling.cpu), ("gpu", "GPU", scheduling.gpu)):
+    for key, resource, requested in (("cpu", "CPU", scheduling.cpu), ("gpu", "GPU", scheduling.gpu)):
         largest = max((node["Resources"].get(resource, 0) for node in nodes if node["Alive"]), default=0)
-        if asked > largest:
-            cure = "Set it to 0 to train on CPUs." if largest == 0 else f"Ask for at most {largest:g}."
+        if requested > largest:
+            cure = "Set it to 0 to train on CPUs." if largest == 0 else f"Request at most {largest:g}."
             raise UserError(
-                f"params.yaml: scheduling.{key}: a trial asks for {asked:g} {resource}s, "
-                f"the largest node has {largest:g}. {cure}"
+                f"{PARAMS_FILE}: scheduling.{key}: a worker requests {requested:g} {resource}s, "
+                f"and the largest node has {largest:g}. {cure}"
             )
 
 
 def _slots(scheduling: Scheduling, nodes: list[dict]) -> int:
-    """Workers that all nodes run at a time, at least one."""
-    asked = {"CPU": scheduling.cpu, "GPU": scheduling.gpu}
+    """Number of workers that all nodes together can run at a time, at least one."""
+    shares = {"CPU": scheduling.cpu, "GPU": scheduling.gpu}
     room = [
-        min(node["Resources"].get(resource, 0) / share for resource, share in asked.items() if share > 0)
+        min(node["Resources"].get(resource, 0) / share for resource, share in shares.items() if share > 0)
         for node in nodes
         if node["Alive"]
     ]
-    return max(1, sum(math.floor(workers + 1e-6) for workers in room))  # 1 / 0.1 is a little less than 10
+    return max(1, sum(math.floor(workers + 1e-6) for workers in room))  # 0.3 / 0.1 is a little less than 3

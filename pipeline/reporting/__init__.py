@@ -1,1 +1,1 @@
-"""From the outcome of a study to statistics, findings, figures and pages."""
+"""The report: reads the outcome of a study and makes statistics, findings, figures and pages of it."""

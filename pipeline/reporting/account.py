@@ -1,4 +1,4 @@
-"""The account a report gives of itself: what trials ran on and for how long, what became of the others."""
+"""The report's sections on the run itself: machines, versions, training times, and trials without a score."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import metrics
 from pipeline.reporting.outcome import Study
+from pipeline.reporting.summary import write_number
 from pipeline.store.layout import Store
 from pipeline.study import provenance
 
@@ -21,12 +22,12 @@ REASONS = {
     "missing": "it did not run to its end",
     "unscored": "trained, but evaluate has not scored it",
 }
-EVERY_LINE = 12
-"""Of a traceback, so many of its last lines are shown."""
+TRACEBACK_LINES = 12
+"""The last lines of a traceback that are shown."""
 
 
 def troubles(study: Study) -> list[dict[str, str]]:
-    """Every trial that has no score: which, what became of it, why."""
+    """Every trial that has no score: its name, data set, status and reason, and the end of the traceback."""
     found = []
     for trial in study.trials:
         status = study.status(trial)
@@ -38,7 +39,8 @@ def troubles(study: Study) -> list[dict[str, str]]:
             attempts = failure.get("attempts", 1)
             trouble["status"] = f"failed, {attempts} attempt{'s' * (attempts != 1)}"
             trouble["reason"] = str(failure.get("reason", "no reason was recorded"))
-            trouble["detail"] = "\n".join(str(failure.get("detail") or "").strip().splitlines()[-EVERY_LINE:])
+            lines = str(failure.get("detail") or "").strip().splitlines()
+            trouble["detail"] = "\n".join(lines[-TRACEBACK_LINES:])
         elif status == "diverged":
             step = study.results[trial.key]["diverged_at"]
             trouble["reason"] = f"the loss was not finite at step {step:,} of {trial.training.steps:,}"
@@ -49,14 +51,14 @@ def troubles(study: Study) -> list[dict[str, str]]:
 
 
 def run_facts(study: Study, store: Store) -> list[tuple[str, str]]:
-    """Machines, versions, when; several where trials differ in them."""
+    """(name, value) of machines, versions and dates; a value lists all that occur among the trials."""
     results = list(study.results.values())
     machines = [result.get("machine", {}) for result in results]
     facts = [
         ("processor", _distinct(machine.get("cpu") for machine in machines)),
         ("accelerator", _distinct(machine.get("gpu") for machine in machines) or "none"),
-        ("device of a trial", _distinct(f"{result.get('device')}, threads: {result.get('threads')}" for result in results)),
-        ("computed in", _distinct(result.get("precision") for result in results)),
+        ("device of a trial", _distinct(f"{r.get('device')}, threads: {r.get('threads')}" for r in results)),
+        ("precision", _distinct(result.get("precision") for result in results)),
         ("system", _distinct(machine.get("system") for machine in machines)),
         *((f"{name} version", _distinct(machine.get(name) for machine in machines)) for name in VERSIONS),
     ]  # fmt: skip
@@ -80,13 +82,15 @@ def run_facts(study: Study, store: Store) -> list[tuple[str, str]]:
 
 
 def mixed_precision(study: Study) -> list[str]:
-    """A sentence for each data set and family whose trials computed in different precisions: they met different hardware."""
+    """A sentence for each data set and family whose trials computed in different precisions."""
     sentences = []
     for dataset, settings in study.settings.items():
         for family in dict.fromkeys(setting.family for setting in settings):
             trials = [trial for setting in settings if setting.family == family for trial in setting.trials]
             found: dict[tuple[str, ...], Counter[str]] = {}
-            for trial in trials:  # auto depends on the network too: only trials of one model are compared
+            for (
+                trial
+            ) in trials:  # "auto" depends on the network too, so only trials of one model are compared
                 model = tuple(str(getattr(trial, axis)) for axis in trial.varied)
                 if (precision := study.results.get(trial.key, {}).get("precision")) is not None:
                     found.setdefault(model, Counter())[precision] += 1
@@ -94,14 +98,14 @@ def mixed_precision(study: Study) -> list[str]:
             if counts:
                 listed = ", ".join(f"{precision} in {count}" for precision, count in sorted(counts.items()))
                 sentences.append(
-                    f"{family} on {dataset}: trials computed in different precisions ({listed}), since auto chose by the hardware that "
-                    "they met. Set training.precision to compare them without that."
+                    f"{family} on {dataset}: trials computed in different precisions ({listed}), because "
+                    "auto chooses by the hardware. Set training.precision to compare trials of one precision."
                 )
     return sentences
 
 
 def times(study: Study) -> list[dict[str, Any]]:
-    """A row per data set and family: trials, median seconds and images per second, seconds in total."""
+    """A row per data set and family: trials, median seconds and images per second, total seconds."""
     rows = []
     for dataset in study.settings:
         for family in study.families:
@@ -129,7 +133,7 @@ def times(study: Study) -> list[dict[str, Any]]:
 
 
 def documentation(package: str, name: str) -> tuple[str, str]:
-    """(title, the rest) of what a family's or a metric's module opens with: its mathematics and its paper."""
+    """(first line, the rest) of the docstring of a family's or a metric's module."""
     folder = metrics.names()[name] + "." if package == "metrics" else ""
     text = importlib.import_module(f"{package}.{folder}{name}").__doc__ or name
     title, _, rest = text.strip().partition("\n")
@@ -137,14 +141,14 @@ def documentation(package: str, name: str) -> tuple[str, str]:
 
 
 def metric_facts(about: metrics.Description) -> list[tuple[str, str]]:
-    """What one has to know to read a metric's values."""
-    low, high = (f"{bound:g}".replace("-", "−").replace("inf", "∞") for bound in about.range)
-    better = {True: ", the more the better", False: ", the less the better", None: ""}[about.higher_is_better]
+    """(name, value) of the facts that a reader of a metric's scores needs."""
+    low, high = (write_number(bound) for bound in about.range)
+    better = {True: ", higher is better", False: ", lower is better", None: ""}[about.higher_is_better]
     facts = [("main value", about.main)] if about.main != about.name else []
     return [
         *facts,
         ("range", f"{low} to {high}{' ' + about.unit if about.unit else ''}{better}"),
-        *([("presumes", "the prior N(0, I)")] if about.standard_normal else []),
+        *([("assumes", "the prior N(0, I)")] if about.standard_normal else []),
         ("blind to", about.blind_to),
         ("cost", about.cost),
     ]

@@ -1,8 +1,11 @@
-"""A data set's card: what it looks like, what is known of it, where it comes from and on what terms.
+"""A data set's card: example images, size, factors and classes, source, licence and citation.
+
+It has two pictures:
 
 samples    images drawn at random, the same ones each time
-factors    where there is a full grid: a row per factor, which alone changes along it, the others at their middle value;
-           else a row per class, or a row per factor or attribute, images from its lowest to its highest value
+factors    for a full factor grid, a row per factor: this factor changes, the others keep their middle values;
+           otherwise a row per class, or a row per factor or attribute with images from its lowest to its
+           highest value
 """
 
 from __future__ import annotations
@@ -21,18 +24,26 @@ from pipeline.store.ready import Ready
 from pipeline.study.folders import member, members
 from pipeline.study.model import images_of
 
-__all__ = ["about", "facts", "files", "pictures"]
+__all__ = ["CAPTIONS", "about", "facts", "files", "pictures"]
 
 COLUMNS = 10
 SAMPLE_ROWS = 2
 ROWS = 10
-"""Classes, factors or attributes that are shown at most."""
+"""The largest number of classes, factors or attributes that a picture shows."""
 LISTED = 24
-"""Names that are listed one by one."""
+"""The largest number of names that are listed one by one."""
+CAPTIONS = {
+    "samples": "Images drawn at random.",
+    "factors": (
+        "Along a row one factor changes and the others stay fixed. Without a full factor grid, a row shows "
+        "one class, or images sorted by one factor or attribute."
+    ),
+}
+"""Picture -> its caption."""
 
 
 def about(dataset: str) -> About | None:
-    """What its module says of it; None for a data set that no module prepared."""
+    """The ABOUT of the data set's module; None if no module prepares it."""
     return (
         member("pipeline.data.datasets", dataset, key="datasets").ABOUT
         if dataset in members("pipeline.data.datasets")
@@ -41,15 +52,15 @@ def about(dataset: str) -> About | None:
 
 
 def facts(ready: Ready) -> list[tuple[str, str]]:
-    """What there is, and where it comes from."""
+    """(name, value) of what the data set contains and where it comes from; unknown facts are left out."""
     meta = ready.meta
     channels, height, width = ready.shape
     size = math.prod(ready.images.shape)
     known = about(ready.name)
     found: list[tuple[str, Any]] = [
-        ("what", meta.get("what")),
+        ("description", meta.get("what")),
         ("images", f"{len(ready):,} of {height}×{width} pixels, {_colours(channels)}"),
-        ("parts", _parts(meta)),
+        ("split", _split(meta)),
         ("stored", f"{size / 1e6:,.1f} MB, {_storage(meta)}"),
         ("factors", _factors(meta)),
         ("classes", _names(meta.get("label_names", ()))),
@@ -76,23 +87,23 @@ def files(known: About) -> str:
 
 
 def pictures(ready: Ready) -> dict[str, bytes]:
-    """Name -> PNG: samples, and factors where there is something to sort images by."""
+    """Name -> PNG: samples, and factors if the data set has factors, labels or attributes."""
     images = images_of(ready)
     generator = np.random.default_rng(0)
     chosen = generator.permutation(len(ready))[: COLUMNS * SAMPLE_ROWS]
     strips = {"samples": [chosen[start : start + COLUMNS] for start in range(0, len(chosen), COLUMNS)]}
-    if ordered := _ordered(ready, generator):
-        strips["factors"] = ordered
+    if by_factor := _factor_strips(ready, generator):
+        strips["factors"] = by_factor
     return {
         name: png(sheet([images.batch(torch.from_numpy(np.asarray(strip))).numpy() for strip in own]))
         for name, own in strips.items()
     }
 
 
-def _ordered(ready: Ready, generator: np.random.Generator) -> list[np.ndarray]:
-    """Row numbers, strip by strip."""
+def _factor_strips(ready: Ready, generator: np.random.Generator) -> list[np.ndarray]:
+    """The images of the picture "factors": row numbers, strip by strip."""
     if ready.meta.get("grid") and ready.factors is not None:
-        return _one_by_one(ready.meta["factor_sizes"])
+        return _grid_strips(ready.meta["factor_sizes"])
     if ready.labels is not None:
         classes = np.unique(ready.labels)
         shown = classes[evenly_spaced(len(classes), min(ROWS, len(classes)))]
@@ -102,10 +113,10 @@ def _ordered(ready: Ready, generator: np.random.Generator) -> list[np.ndarray]:
         return []
     strips = []
     for column in range(min(table.shape[1], ROWS)):
-        # ties in a random order: a binary attribute shows its two values half and half
+        # images of equal value come in a random order
         shuffled = generator.permutation(len(table))
         sorted_rows = shuffled[np.argsort(table[shuffled, column], kind="stable")]
-        if len(np.unique(table[:, column])) == 2:
+        if len(np.unique(table[:, column])) == 2:  # half of the strip for each value
             low, high = (sorted_rows[: COLUMNS // 2], sorted_rows[-(COLUMNS // 2) :])
             strips.append(np.concatenate([low, high]))
         else:
@@ -113,7 +124,7 @@ def _ordered(ready: Ready, generator: np.random.Generator) -> list[np.ndarray]:
     return strips
 
 
-def _one_by_one(sizes: list[int]) -> list[np.ndarray]:
+def _grid_strips(sizes: list[int]) -> list[np.ndarray]:
     middle = np.array([size // 2 for size in sizes])
     strips = []
     for k, size in enumerate(sizes):
@@ -129,10 +140,10 @@ def _colours(channels: int) -> str:
     return "grey" if channels == 1 else "red, green, blue"
 
 
-def _parts(meta: Mapping[str, Any]) -> str | None:
+def _split(meta: Mapping[str, Any]) -> str | None:
     parts = meta.get("parts", {})
     if not parts or parts["train"] == meta["n"]:
-        return "all are trained on" if parts else None
+        return "all images are used for training" if parts else None
     return ", ".join(f"{part} {parts[part]:,}" for part in ("train", "validation", "test") if parts[part])
 
 
@@ -140,8 +151,12 @@ def _storage(meta: Mapping[str, Any]) -> str:
     channels = meta["shape"][0] > 1 and not meta.get("nuisance")
     how = "a bit per pixel" if meta["storage"] == "bits" else "a byte per pixel"
     how += " and channel" if channels else ""
-    dressed = {"colour": "coloured", "noise": "put on noise", "background": "put on a background"}
-    return f"{how}; {dressed[meta['nuisance']]} when they are drawn" if meta.get("nuisance") else how
+    applied = {
+        "colour": "colour is added",
+        "noise": "noise is added",
+        "background": "the background is added",
+    }
+    return f"{how}; {applied[meta['nuisance']]} when a batch is drawn" if meta.get("nuisance") else how
 
 
 def _factors(meta: Mapping[str, Any]) -> str | None:

@@ -1,12 +1,12 @@
-"""The files of reports/: the page, and tables to compute with.
+"""Writes the files of reports/: the HTML page, and tables for further computation.
 
-    reports/index.html             everything in one file; opens from disk, without a network
+    reports/index.html             the whole report in one file; it opens from disk, without a network
     reports/scores.csv             a row per (trial, split, metric)
     reports/metrics.json           data set -> setting -> metric -> mean over seeds
     reports/rate_distortion.csv    a row per setting
     reports/learning_curves.csv    a row per (setting, recorded step)
 
-All but the page hold only what another clone computes too: no times, no dates, no machine.
+The tables contain no times, dates or machine names, so every clone of a study writes the same tables.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["write"]
 
 
 def write(study: Study, store: Store) -> None:
-    """Write all of reports/, each file whole or not at all."""
+    """Write all files of reports/, each one atomically."""
     learned = curves(study, store)
     _write_csv(store.reports / "scores.csv", scores_csv(study))
     write_json(store.reports / "metrics.json", means(study))
     _write_csv(store.reports / "rate_distortion.csv", rate_distortion_csv(study))
-    # An infinite rate (a deterministic code) is left empty: plots know no infinity.
+    # An infinite rate (of a deterministic code) is an empty cell: DVC's plots cannot show infinity.
     _write_csv(store.reports / "learning_curves.csv", learned.replace(math.inf, math.nan))
     page = render(study, store, learned)
     with atomic(store.reports / "index.html") as temporary:
@@ -41,7 +41,10 @@ def write(study: Study, store: Store) -> None:
 
 
 def scores_csv(study: Study) -> pd.DataFrame:
-    """Every score: dataset, family, setting, seed, trial key, strength, split, metric, value; in the order of the study."""
+    """Every score, a row per (trial, split, metric), in the order of the study.
+
+    Columns: dataset, family, setting, seed, key (of the trial), strength, split, metric, value.
+    """
     order = {
         (dataset, setting.name): place
         for dataset, settings in study.settings.items()
@@ -57,7 +60,7 @@ def scores_csv(study: Study) -> pd.DataFrame:
 
 
 def means(study: Study) -> dict[str, dict[str, dict[str, float]]]:
-    """Data set -> setting -> metric -> mean over seeds, of the means that are finite: JSON knows no infinity."""
+    """Data set -> setting -> metric -> mean over seeds; only finite means, since JSON has no infinity."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for dataset, settings in study.settings.items():
         values = {
@@ -75,7 +78,7 @@ def means(study: Study) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def rate_distortion_csv(study: Study) -> pd.DataFrame:
-    """Mean rate and distortion of every setting that has both finite: a row each, in the order of the study."""
+    """Mean rate and distortion, a row per setting for which both are finite, in the order of the study."""
     rows: list[dict[str, Any]] = []
     for dataset, settings in study.settings.items():
         rate, distortion = estimates(study, dataset, "rate"), estimates(study, dataset, "distortion")

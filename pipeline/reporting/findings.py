@@ -1,8 +1,10 @@
-"""The headlines of a report: what the numbers say, with what keeps it honest.
+"""The findings of a report: best values, trends along a family's strength, and effects of the model's
+settings.
 
-A best value comes with its interval, with how many other settings it cannot be told from (their 95 % intervals overlap its own), and
-with what an untrained model scores. A trend is stated as the values at both ends of a family's grid. What a setting of the model does, where
-a study varies it, is the mean difference over pairs of trials that are alike in all else, their seeds too.
+A best value comes with its 95 % interval, with the number of other settings whose intervals overlap it, and
+with the score of an untrained model. A trend gives the values at both ends of a family's grid. The effect of
+a setting that the study varies is the mean difference over pairs of trials that differ in nothing else; the
+two trials of a pair have the same seed.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ import metrics
 from pipeline.reporting.outcome import Study
 from pipeline.reporting.summary import Column, Estimate, Table, estimate, estimates, write_number
 from pipeline.study.settings import BASELINE, Setting, strength_symbol
-from pipeline.study.trial import short
+from pipeline.study.wording import short
 from vaecore.families import family_class
 
 __all__ = ["Best", "best_values", "contrasts", "trends"]
 
 JUDGED = ("disentanglement", "representation")
-"""Besides the negative ELBO, the best of these kinds of metrics are headlines."""
+"""The folders of metrics whose best values are reported, besides the negative ELBO."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,13 @@ class Best:
     interval: str
     n: int
     rivals: int | None
-    """Other trained settings whose interval overlaps; None where there are no intervals to compare."""
+    """Number of other trained settings whose intervals overlap; None if the best value has no interval."""
     baseline: str
-    """What the untrained models score; empty where there are none."""
+    """Mean of the untrained models; empty if there are none."""
 
 
 def best_values(study: Study, table: Table) -> list[Best]:
-    """A headline per metric that has a better end: the negative ELBO, disentanglement, representation."""
+    """The best value of the negative ELBO and of each metric of ``JUDGED`` that has a better end."""
     found = []
     for place, column in enumerate(table.columns):
         if column.higher_is_better is None:
@@ -95,9 +97,9 @@ def _rivals(best: Estimate, others: list[Estimate]) -> int | None:
 
 
 def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
-    """(family, sentence) of what rate and distortion do from the weakest to the strongest setting of a family.
+    """(family, sentence): rate and distortion at the weakest and at the strongest setting of each family.
 
-    Where a study varies the model (its likelihood, its latents, ...) there is a sentence for each.
+    If the study varies the model (its likelihood, its latents, ...), there is a sentence for each variant.
     """
     rate, distortion = estimates(study, dataset, "rate"), estimates(study, dataset, "distortion")
     sentences = []
@@ -122,10 +124,12 @@ def trends(study: Study, dataset: str) -> list[tuple[str, str]]:
 
 
 def contrasts(study: Study, dataset: str, metric: str = "negative_elbo") -> list[str]:
-    """A sentence for each value of a setting of the model that the study varies, but its first: what it does to ``metric``.
+    """The effect on ``metric`` of each model setting that the study varies: a sentence per value but the
+    first.
 
-    The interval is Student's over the pairs, 95 %: it says how sure the mean over this study's settings is. A likelihood is left out:
-    distortions by another σ are another quantity.
+    The sentence compares the value with the setting's first value. Its interval is the 95 % Student-t
+    interval over the pairs. Likelihoods are not compared: distortions under different σ are different
+    quantities.
     """
     table = study.table(dataset)
     if metric not in table:
@@ -153,16 +157,17 @@ def contrasts(study: Study, dataset: str, metric: str = "negative_elbo") -> list
             pairs = pairs[np.isfinite(pairs).all(axis=1)]
             gaps = pairs[:, 1] - pairs[:, 0]
             if len(gaps):
+                name = about.title.lower().replace("elbo", "ELBO")
                 sentences.append(
-                    f"{axis} {other} in the place of {first}: {about.title.lower().replace('elbo', 'ELBO')} "
-                    f"{_signed(estimate(gaps))} {about.unit}, the mean over {len(gaps)} pairs of trials that are alike in all else; lower "
-                    f"in {int((gaps < 0).sum())} of them"
+                    f"{axis} {other} instead of {first}: {name} {_signed(estimate(gaps))} {about.unit}, "
+                    f"the mean over {len(gaps)} pairs of trials that differ in nothing else; "
+                    f"lower in {int((gaps < 0).sum())} of them"
                 )
     return sentences
 
 
 def _signed(change: Estimate) -> str:
-    """A difference, as exactly as its interval allows: two digits of that."""
+    """A difference with its sign and interval, rounded to two digits of the interval."""
     half = change.half_width
     if not half:
         text = f"{change.mean:+.3g}" + ("" if half is None else " ± 0")
@@ -173,14 +178,15 @@ def _signed(change: Estimate) -> str:
 
 
 def _capacity(family: str, settings: list[Setting], rate: Mapping[str, Estimate]) -> str:
-    """How near the rate comes to the target C that the family is to hold; empty where it has no target."""
+    """How far the final rate is from the family's target C; empty if the family has no target."""
     if family_class(family).target is None:
         return ""
     gap, worst = max(
         ((abs(rate[setting.name].mean - setting.strength), setting) for setting in settings),
         key=lambda pair: pair[0],
     )
-    return f"; the rate ends within {gap:.2g} nats of its target (farthest at {strength_symbol(family)} = {worst.strength:g})"
+    where = f"{strength_symbol(family)} = {worst.strength:g}"
+    return f"; the final rate is within {gap:.2g} nats of its target (farthest at {where})"
 
 
 def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, Estimate]) -> list[Setting]:
@@ -196,9 +202,4 @@ def _by_strength(study: Study, dataset: str, family: str, values: Mapping[str, E
 
 
 def _from_to(values: Mapping[str, Estimate], weak: Setting, strong: Setting) -> str:
-    return f"{_short(values[weak.name].mean)} → {_short(values[strong.name].mean)}"
-
-
-def _short(value: float) -> str:
-    """Three digits, or as many as the number has before its point."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{write_number(values[weak.name].mean)} → {write_number(values[strong.name].mean)}"

@@ -1,7 +1,8 @@
-"""Reconstructions and traversals of a report: which trials are shown, and why these.
+"""Reconstructions and traversals in the report: selects the trials that are shown.
 
-A family is represented by its best setting (mean MIG where there are factors, else mean -ELBO, else mean distortion), and
-a setting by its typical seed: the one whose value is nearest to the mean over seeds, not the best one.
+A family is represented by its best setting: by mean MIG if the data set has factors, else by mean -ELBO, else
+by mean distortion. A setting is represented by its typical seed: the seed whose value is nearest to the mean
+over seeds, not the best seed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from pipeline.study.trial import Trial
 __all__ = ["Exhibit", "data_uri", "gallery"]
 
 CHOSEN_BY = {"mig": +1, "negative_elbo": -1, "distortion": -1}
-"""A metric and its better end; the first for which a family has a finite mean decides."""
+"""Metric -> +1 if higher is better, else -1. The first with a finite mean selects a family's best setting."""
 BUDGET = 500_000
-"""Bytes of PNG for settings that do not represent their family; what is beyond is named by its path instead."""
+"""Bytes of PNG for settings that do not represent their family; beyond it the page gives the path."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,13 @@ class Exhibit:
     why: str
     representative: bool
     pictures: Mapping[str, str]
-    """Name -> data URI; without those that the trial lacks or that are too much for one page."""
+    """Name -> data URI; empty if the trial has no pictures or the budget is spent."""
     path: str
-    """Where they lie, relative to the root."""
+    """The folder of the pictures, relative to the root."""
 
 
 def gallery(study: Study, store: Store) -> dict[str, list[Exhibit]]:
-    """Data set -> exhibits, families in order, each family's representative first."""
+    """Data set -> exhibits in the order of families; each family's representative comes first."""
     left = BUDGET
     shown = {}
     for dataset, settings in study.settings.items():
@@ -62,7 +63,7 @@ def gallery(study: Study, store: Store) -> dict[str, list[Exhibit]]:
 
 
 def _ranked(study: Study, dataset: str, settings: list[Setting]) -> list[tuple[Setting, Trial, str]]:
-    """Settings that have a scored trial, the representative first, each with its typical trial and the reason for it."""
+    """(setting, typical trial, reason for the choice) of the scored settings, the representative first."""
     for metric, sign in CHOSEN_BY.items():
         means = estimates(study, dataset, metric)
         scored = [setting for setting in settings if setting.name in means and _finite(means[setting.name])]
@@ -88,7 +89,7 @@ def _typical(study: Study, setting: Setting, metric: str, mean: Estimate, best: 
     trial = min(trials, key=lambda trial: (abs(values[trial.seed] - mean.mean), trial.seed))
     name = {"mig": "MIG", "negative_elbo": "−ELBO"}.get(metric, metric)
     reasons = [f"best mean {name} of the family"] if best and setting.family != BASELINE else []
-    reasons += [f"of {mean.n} seeds the one nearest to the mean"] if mean.n > 1 else []
+    reasons += [f"the seed nearest to the mean of {mean.n}"] if mean.n > 1 else []
     return trial, "; ".join(reasons)
 
 
@@ -97,5 +98,5 @@ def _finite(value: Estimate) -> bool:
 
 
 def data_uri(picture: bytes) -> str:
-    """A PNG as an address that holds it."""
+    """A PNG as a data URI."""
     return "data:image/png;base64," + base64.b64encode(picture).decode("ascii")

@@ -1,6 +1,7 @@
-"""What became of a study: its trials, how each ended, what each scored, read from the store.
+"""The outcome of a study, read from the store: its trials, how each one ended, and their scores.
 
-Only trials of the study as params.yaml describes it now count. What an earlier version of it left in the store is ignored.
+Only trials of the current params.yaml count. Trials that an earlier params.yaml left in the store are
+ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pipeline.study.trial import Trial
 __all__ = ["Study", "read"]
 
 SPLITS = ("test", "all", "train")
-"""Where a metric was computed on several parts of the data, the first of these is what the report shows."""
+"""Parts of the data. If a metric was computed on several, the report shows the first of these."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,20 @@ class Study:
     ready: Mapping[str, Ready]
     trials: Sequence[Trial]
     results: Mapping[str, Mapping[str, Any]]
-    """Trial key -> its result, of those that ran to their end."""
+    """Trial key -> its result, for trials that ran to their end."""
     failures: Mapping[str, Mapping[str, Any]]
     """Trial key -> why its last attempt failed."""
     scores: pd.DataFrame
-    """A row per (trial, split, metric) of the trials that finished: dataset, family, setting, seed, key, x, split, metric, value."""
+    """A row per (finished trial, split, metric).
+
+    Columns: dataset, family, setting, seed, key, x, split, metric, value.
+    """
 
     def status(self, trial: Trial) -> str:
-        """ "finished", "diverged", "failed", "missing" (never ran to an end) or "unscored" (finished, no score)."""
+        """The trial's status: "finished", "diverged", "failed", "missing" or "unscored".
+
+        A missing trial has neither a result nor a failure. An unscored trial finished, but has no score.
+        """
         result = self.results.get(trial.key)
         if result is None:
             return "failed" if trial.key in self.failures else "missing"
@@ -63,17 +70,17 @@ class Study:
 
     @property
     def families(self) -> list[str]:
-        """In the order of params.yaml."""
+        """The study's families, in the order of params.yaml."""
         return list(self.params.families)
 
     def split(self, dataset: str, metric: str) -> str | None:
-        """The part of the data that the report shows a metric on; None where the data set has no such score."""
+        """The part of the data whose scores of ``metric`` the report shows; None if it has no scores."""
         rows = self.scores[(self.scores["dataset"] == dataset) & (self.scores["metric"] == metric)]
         present = set(rows["split"])
         return next((split for split in (*SPLITS, *sorted(present)) if split in present), None)
 
     def table(self, dataset: str) -> pd.DataFrame:
-        """A row per scored trial, indexed by (setting, seed), a column per metric, each on the split that is shown."""
+        """The scores on the split that is shown: a row per (setting, seed), a column per metric."""
         return self._tables[dataset]
 
     @cached_property
@@ -92,7 +99,7 @@ def read(params: Params, store: Store) -> Study:
     """The study's outcome so far.
 
     Raises:
-        UserError: no trial of it has a score.
+        UserError: no trial of the study has a score.
     """
     ready = {dataset: store.read_ready(dataset) for dataset in params.datasets}
     trials = expand(params, ready)
@@ -117,8 +124,8 @@ def read(params: Params, store: Store) -> Study:
     if scores.empty:
         cure = "dvc repro evaluate" if finished else "dvc repro"
         raise UserError(
-            f"no score of any of the {len(trials)} trials of study {params.study!r} in {store.root / 'scores'}; "
-            f"{len(finished)} of them are trained. Run: {cure}"
+            f"none of the {len(trials)} trials of study {params.study!r} has a score in "
+            f"{store.root / 'scores'}; {len(finished)} of them are trained. Run: {cure}"
         )
     scores = scores.assign(
         family=[names[key][0] for key in scores["key"]],

@@ -1,7 +1,7 @@
-"""The page of a report: what each of its sections shows, filled into report.html.j2.
+"""The report's HTML page: collects the content of each section and renders report.html.j2.
 
-The page loads nothing: styles, scripts, figures and pictures are in it, and its content security policy has the browser
-refuse whatever else it might ask for.
+The page contains its styles, scripts, figures and pictures. Its content security policy makes the browser
+refuse to load anything else.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from pipeline.reporting.findings import JUDGED, best_values, contrasts, trends
 from pipeline.reporting.gallery import data_uri, gallery
 from pipeline.reporting.outcome import Study
 from pipeline.reporting.summary import main_metrics, summarise
-from pipeline.store.layout import Store
+from pipeline.store.layout import PARAMS_FILE, Store
 from pipeline.study import provenance
-from pipeline.study.params import FILE
 from pipeline.study.settings import BASELINE
+from pipeline.study.wording import duration
 from vaecore.families import reference
 
 __all__ = ["render"]
@@ -47,25 +47,29 @@ __all__ = ["render"]
 HERE = Path(__file__).parent
 
 CARDS = 8
+"""Best values that are visible at once; the others unfold."""
 PANELS = 5
-"""Best values and metrics against strength that are in sight; the others unfold."""
+"""Metrics against strength that are visible at once; the others unfold."""
 
-LOOKS = {
-    "samples": "Images drawn at random.",
-    "factors": "A row per factor, which alone changes along it; without a full grid, a row per class or attribute.",
-}
 MANY = 12
-"""Factors that are named one by one at the head of a section."""
+"""The largest number of factors that are named at the head of a section."""
 
+PLANE = (
+    "Small marks are seeds. Large marks are means over seeds, joined from the weakest to the strongest setting. "
+    "Along a dotted line −ELBO = rate + distortion is constant, in nats; lower left is better. Click a family in "
+    "the legend to hide it."
+)
 GALLERY = (
-    "Reconstructions: originals in the upper row of each strip. Traversals: a row per latent, those with the highest rate on top, moved "
-    "from −2 to 2 while the others stay. A family is shown by its best setting (by mean MIG where there are factors, else by −ELBO, or by distortion where that is "
-    "infinite), a setting by the seed whose value is nearest to the mean over seeds."
+    "Reconstructions: the originals are in the upper row of each strip. Traversals: each row moves one "
+    "latent from −2 to 2 and keeps the others fixed; latents with the highest rate come first. A family is "
+    "shown by its best setting: by mean MIG if the data set has factors, else by mean −ELBO, or by mean "
+    "distortion if −ELBO is infinite. A setting is shown by the seed whose value is nearest to the mean over "
+    "seeds."
 )
 
 
 def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
-    """The whole page as HTML. ``curves`` are the learning curves of ``pipeline.reporting.figures.learning``."""
+    """The whole page as HTML; ``curves`` as returned by ``pipeline.reporting.figures.learning.curves``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -88,13 +92,16 @@ def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
         parts=parts,
         troubles=trouble,
         figures=figures,
+        plane=PLANE,
         pictures=GALLERY,
-        looks=LOOKS,
+        captions=cards.CAPTIONS,
         facts=run_facts(study, store),
         times=times(study),
         families={family: documentation("vaecore.families", family) for family in study.families},
-        metric_texts={name: (*documentation("metrics", name), metric_facts(metric)) for name, metric in scored.items()},
-        params_text=_text(store.root / FILE),
+        metric_texts={
+            name: (*documentation("metrics", name), metric_facts(metric)) for name, metric in scored.items()
+        },
+        params_text=_text(store.root / PARAMS_FILE),
         commit=provenance.git_commit(store.root),
         colour=lambda family: look(study, family).colour,
         reference=reference(),
@@ -106,7 +113,7 @@ def render(study: Study, store: Store, curves: pd.DataFrame) -> str:
 
 
 def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, Markup]) -> dict[str, Any]:
-    """One data set's section; the figures it needs are added to ``figures`` under the names that it uses."""
+    """The content of one data set's section; its figures are added to ``figures`` by their names."""
 
     def add(what: str, figure: go.Figure | None) -> str | None:
         if figure is None:
@@ -154,15 +161,15 @@ def _part(study: Study, dataset: str, curves: pd.DataFrame, figures: dict[str, M
 
 
 def _lines(dashed: dict[str, str]) -> str:
-    """Which line is of which model, where a study varies that."""
+    """The line style of each variant of the model; empty if the study does not vary the model."""
     if len(dashed) == 1:
         return ""
     listed = "; ".join(f"{DASHES[dash]}: {variant}" for variant, dash in dashed.items())
-    return f" Lines of the models that were varied: {listed}."
+    return f" Line styles: {listed}."
 
 
 def _few(counts: list[int]) -> str:
-    """What the number of seeds means for the intervals."""
+    """A remark on the intervals of settings with one or two seeds."""
     most = max(counts, default=0)
     if most == 1:
         return "With one seed there is no interval."
@@ -171,12 +178,13 @@ def _few(counts: list[int]) -> str:
 
 
 def _where(splits: set[str]) -> str:
+    """The images on which the scores were computed."""
     if len(splits) != 1:
-        return "Each heading names its images: all of them, those trained on, those held out."
+        return "Each heading names the images of its scores: all, training (train) or held-out (test) images."
     return {
-        "test": "On images held out from training.",
-        "all": "On all images, which are those trained on.",
-        "train": "On the images trained on.",
+        "test": "Scores are computed on images held out from training.",
+        "all": "Scores are computed on all images, and all of them were used for training.",
+        "train": "Scores are computed on the training images.",
     }.get(next(iter(splits)), "")
 
 
@@ -187,10 +195,11 @@ def _sentence(study: Study) -> str:
         dataset: f"{study.params.training_of(dataset).steps:,} steps on {dataset}"
         for dataset in study.settings
     }
-    baseline = ", and untrained ones to compare with" if study.params.untrained else ""
+    baseline = " Untrained models are scored for comparison." if study.params.untrained else ""
+    counts = [_count(len(study.families), "family", "families"), _count(settings, "setting", "settings")]
     return (
-        f"{_count(len(study.families), 'family', 'families')} of autoencoders in {_count(settings, 'setting', 'settings')}, "
-        f"{_count(seeds, 'seed', 'seeds')} each, trained for {_listed(list(lengths.values()))}{baseline}."
+        f"{counts[0]} of autoencoders in {counts[1]}, {_count(seeds, 'seed', 'seeds')} each, "
+        f"trained for {_listed(list(lengths.values()))}.{baseline}"
     )
 
 
@@ -203,7 +212,7 @@ def _tiles(study: Study) -> list[dict[str, Any]]:
         if count or status in ("diverged", "failed"):
             tiles.append({"what": status, "value": str(count), "bad": count > 0})
     seconds = sum(result["seconds"] for result in study.results.values())
-    tiles.append({"what": "training time, all trials", "value": _duration(seconds), "bad": False})
+    tiles.append({"what": "training time, all trials", "value": duration(seconds), "bad": False})
     return tiles
 
 
@@ -226,7 +235,7 @@ def _about(study: Study, dataset: str) -> str:
 
 
 def _groupby_in_order(items: Iterable[Any], attribute: str) -> list[tuple[str, list[Any]]]:
-    """Runs of equal attributes; jinja's own ``groupby`` sorts."""
+    """(value, items) of successive items whose ``attribute`` is equal; jinja's own ``groupby`` sorts them."""
     return [
         (key, list(group)) for key, group in groupby(items, key=lambda item: str(getattr(item, attribute)))
     ]
@@ -238,14 +247,6 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,5 @@
 "use strict";
-// Draws each figure when it comes near the screen, in the colours of the scheme; sorts tables by their columns.
+// Draws each figure when it comes near the screen, in the scheme's colours, and sorts tables by a column.
 (() => {
   const drawn = new Set();
   const coarse = matchMedia("(pointer: coarse)").matches;
@@ -7,7 +7,8 @@
   function draw(plot) {
     const style = getComputedStyle(document.documentElement);
     const text = document.getElementById(plot.dataset.figure).textContent;
-    const figure = JSON.parse(text.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim()));
+    const colour = (_, name) => style.getPropertyValue(name).trim();
+    const figure = JSON.parse(text.replace(/var\((--[\w-]+)\)/g, colour));
     const small = !plot.classList.contains("plane");
     if (coarse || small) figure.layout.dragmode = false; // a finger scrolls the page
     Plotly.react(plot, figure.data, figure.layout, {
@@ -25,10 +26,12 @@
   }, { rootMargin: "600px" });
   plots.forEach((plot) => near.observe(plot));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(draw));
-  matchMedia("print").addEventListener("change", () => plots.filter((plot) => plot.offsetWidth).forEach(draw));
+  const visible = () => plots.filter((plot) => plot.offsetWidth);
+  matchMedia("print").addEventListener("change", () => visible().forEach(draw));
 
-  // Numbers by size, everything else by name; what has no value stays below.
-  const key = (cell) => (cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value || NaN));
+  // Sorts numbers by size and everything else by name; cells without a value stay at the bottom.
+  const key = ({ dataset: { value }, textContent }) =>
+    value === undefined ? textContent.trim() : Number(value || NaN);
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.querySelectorAll("thead tr:last-child th")];
     heads.forEach((head, column) => head.querySelector("button")?.addEventListener("click", () => {

@@ -1,11 +1,13 @@
-"""Mean ± interval tables: what a setting scores, over its seeds.
+"""The report's summary tables: the mean score of each setting over its seeds, with its interval.
 
-    x̄ ± t(0.975, n - 1) · s / √n        x̄ the mean, s the standard deviation (n - 1 in its denominator) of n seeds
+    x̄ ± t(0.975, n - 1) · s / √n
 
-the 95 % interval of Student (The Probable Error of a Mean, Biometrika 6:1, 1908). It holds for the mean over seeds
-of one setting on one data set, if scores are about normal; with two seeds t is 12.7, so that it is wide, and with one
-seed there is none. The best value of a column is the one that the metric's HIGHER_IS_BETTER asks for, and every value
-that is printed the same.
+x̄ is the mean of n seeds, s their standard deviation (with n - 1 in its denominator), t the quantile of
+Student's distribution (Student, The Probable Error of a Mean, Biometrika 6:1, 1908). It is a 95 % interval of
+the mean over seeds of one setting on one data set, if the scores are about normal. With two seeds t is 12.7,
+so the interval is wide; with one seed there is none. The best value of a column is the highest or the lowest
+mean, according to the metric's HIGHER_IS_BETTER. All values that are printed like the best one are marked as
+best.
 """
 
 from __future__ import annotations
@@ -29,19 +31,20 @@ __all__ = ["Cell", "Column", "Estimate", "Row", "Table", "estimate", "summarise"
 CONFIDENCE = 0.95
 
 WIDEST = 8
-"""Columns that are read side by side; more make several tables."""
+"""The largest number of metrics in one table; more metrics make several tables."""
 
 FOLDERS = ("reconstruction", "rate", "disentanglement", "representation", "samples")
-"""The order of columns: what a metric judges; folders not named here follow."""
+"""The order of columns, by the folder of the metric; other folders follow."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds; NaN where there is no value, infinite where one of them is."""
+    """A mean over seeds with its interval."""
 
     mean: float
+    """NaN without a value, infinite if one of the values is."""
     half_width: float | None
-    """Of the 95 % interval; None with fewer than two seeds, or where the mean is not finite."""
+    """Half the width of the 95 % interval; None with fewer than two seeds, or if the mean is not finite."""
     n: int
 
 
@@ -50,9 +53,9 @@ class Column:
     """One metric, on the part of the data that is shown."""
 
     metric: str
-    """The key of its main value."""
+    """The key of the metric's main value."""
     name: str
-    """Of the metric."""
+    """The metric's name."""
     title: str
     unit: str
     folder: str
@@ -67,9 +70,9 @@ class Cell:
 
     text: str
     interval: str
-    """The half width as printed; empty where there is none."""
+    """Half the width of the interval as printed; empty if there is none."""
     note: str
-    """What the value is made of, or why there is none."""
+    """The values of the seeds, or the reason why there is no value."""
     value: float
     best: bool = False
 
@@ -78,7 +81,7 @@ class Cell:
 class Row:
     setting: Setting
     n: int
-    """Trials that were scored."""
+    """Number of scored trials."""
     cells: tuple[Cell, ...]
 
 
@@ -91,7 +94,7 @@ class Table:
     rows: tuple[Row, ...]
 
     def blocks(self) -> list[tuple[int, int]]:
-        """The columns as they are shown: from one to before the other, a table each, folders in one piece where they fit."""
+        """(first, end) of the columns of each shown table; a folder is split only if it is too wide."""
         blocks: list[tuple[int, int]] = []
         for _, group in groupby(enumerate(self.columns), key=lambda place: place[1].folder):
             places = [place for place, _ in group]
@@ -106,7 +109,7 @@ class Table:
 
 
 def estimate(values: Iterable[float]) -> Estimate:
-    """Mean and 95 % interval over seeds; values that are not a number do not count."""
+    """Mean and 95 % interval over seeds; NaN does not count as a value."""
     x = np.asarray([value for value in values if not math.isnan(value)], dtype=np.float64)
     if not len(x):
         return Estimate(math.nan, None, 0)
@@ -120,7 +123,7 @@ def estimate(values: Iterable[float]) -> Estimate:
 
 
 def estimates(study: Study, dataset: str, metric: str) -> dict[str, Estimate]:
-    """Setting's name -> the metric's mean over seeds, of the settings that have one."""
+    """Setting's name -> the metric's mean over seeds, for the settings that have a value."""
     table = study.table(dataset)
     if metric not in table:
         return {}
@@ -130,7 +133,7 @@ def estimates(study: Study, dataset: str, metric: str) -> dict[str, Estimate]:
 
 
 def main_metrics(study: Study, dataset: str) -> list[metrics.Description]:
-    """The metrics that a data set was scored with, by what they judge."""
+    """The metrics of which a data set has scores, in the order of ``FOLDERS``."""
     scored = set(study.scores.loc[study.scores["dataset"] == dataset, "metric"])
     known = metrics.names()
     described = [metrics.describe(name) for name in study.params.evaluation.metrics if name in known]
@@ -140,13 +143,13 @@ def main_metrics(study: Study, dataset: str) -> list[metrics.Description]:
 
 
 def summarise(study: Study, dataset: str) -> Table:
-    """The data set's table; every setting has a row, whatever became of its trials."""
+    """The data set's table; every setting has a row, even if none of its trials was scored."""
     found: dict[str, Mapping[str, Estimate]] = {}
     columns = []
     for metric in main_metrics(study, dataset):
         found[metric.main] = estimates(study, dataset, metric.main)
         split = study.split(dataset, metric.main)
-        assert split is not None, f"{metric.main} was scored, so somewhere"
+        assert split is not None, f"{metric.main} has scores, so they have a split"
         decimals = _decimals([value.mean for value in found[metric.main].values()])
         columns.append(
             Column(
@@ -181,23 +184,30 @@ def summarise(study: Study, dataset: str) -> Table:
 
 
 def best_text(found: Mapping[str, Estimate], column: Column) -> str | None:
-    """How the column's best value is printed; None where no end is better, or nothing is finite."""
+    """The column's best value as printed; None if neither end is better, or no value is finite."""
     finite = [value.mean for value in found.values() if math.isfinite(value.mean)]
     if column.higher_is_better is None or not finite:
         return None
     return write_number(max(finite) if column.higher_is_better else min(finite), column.decimals)
 
 
-def write_number(value: float, decimals: int) -> str:
-    """For people: a true minus sign, ∞ in words of mathematics, no exponent."""
+def write_number(value: float, decimals: int | None = None) -> str:
+    """A number as the report prints it, with a true minus sign and ∞.
+
+    Without ``decimals`` it has three significant digits, or all digits before its point and commas between
+    thousands.
+    """
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    text = f"{value:.{decimals}f}"
-    return text.replace("-", "−") if float(text) else text.removeprefix("-")
+    if decimals is None:
+        text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    else:
+        text = f"{value:.{decimals}f}"
+    return text.replace("-", "−") if text.strip("-0.") else text.removeprefix("-")
 
 
 def write_width(half_width: float, decimals: int) -> str:
-    """An interval's half width, which is never printed as 0 unless it is."""
+    """Half the width of an interval; it is printed as 0 only if it is 0."""
     smallest = 10.0**-decimals
     if half_width == 0:
         return "0"
@@ -205,7 +215,7 @@ def write_width(half_width: float, decimals: int) -> str:
 
 
 def _decimals(means: Sequence[float]) -> int:
-    """Enough for three digits or so of a column's typical value, the same in the whole column."""
+    """The decimals of a whole column: about three digits of its median value."""
     finite = [abs(mean) for mean in means if math.isfinite(mean) and mean]
     if not finite:
         return 2

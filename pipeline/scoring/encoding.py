@@ -1,12 +1,13 @@
-"""A trained model's account of a data set: every image encoded once, batch by batch.
+"""A trained model's pass over a data set: every image is encoded once, batch by batch.
 
-    codes, mean, std        [N, L]           what the family says represents an image; mean and std of q(z | x), where it has them
+    codes, mean, std        [N, L]           what represents an image; mean and std of q(z | x), if any
     rate, rate_per_group    [N], [N, G]      nats per image, against the family's own prior
     distortion              [N]              -log p(x | z) in nats, of one z ~ q(z | x)
     reconstruction          [N, C, H, W]     the expected image of its code
 
-All of it is what the family says (``vaecore.families``): nothing is computed anew from mean and std. The noise of the samples is drawn for
-the whole data set at once, from a seed: the batch size changes the speed, not the numbers.
+The family computes all of them (``vaecore.families``): nothing is recomputed from mean and std. The noise of
+the samples is drawn for the whole data set at once, from a seed: the batch size changes the speed, not the
+numbers.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from vaecore.batch import Batch, Sampler
 from vaecore.families import Encoding, Family
 from vaecore.noise import Shapes
 
-__all__ = ["Seen", "collect", "drawn", "encode", "placed"]
+__all__ = ["EncodedBatch", "collect", "drawn", "encode", "placed"]
 
 NATS = {"rate", "rate_per_group", "distortion"}
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is known of B consecutive images, of which b were decoded too. None is what was not asked for, what the family does not have, or
-    b = 0."""
+class EncodedBatch:
+    """The arrays of B consecutive images, of which b were decoded too.
+
+    An array is None if it was not requested, if the family does not have it, or if b = 0.
+    """
 
     codes: np.ndarray
     """float32 [B, L]"""
@@ -51,7 +54,7 @@ class Seen:
 
 
 def drawn(shapes: Shapes, seed: int) -> dict[str, np.ndarray]:
-    """Noise from a seed, the same whatever device takes it (``vaecore.noise`` says what shapes are)."""
+    """Noise from a seed, the same for every device. :mod:`vaecore.noise` defines shapes."""
     rng = np.random.default_rng(seed)
     draw: dict[str, Callable[..., np.ndarray]] = {"normal": rng.standard_normal, "uniform": rng.random}
     return {name: draw[kind](shape, dtype=np.float32) for name, (kind, shape) in shapes.items()}
@@ -72,13 +75,13 @@ def encode(
     distortion: bool = True,
     reconstructions: bool = True,
     device: str = "cpu",
-) -> Iterator[Seen]:
+) -> Iterator[EncodedBatch]:
     """Pass over all images, in order.
 
     Args:
         rows: bool [N], the images to decode; None means all.
-        distortion: whether samples are decoded, to find how improbable the images are.
-        reconstructions: whether codes are decoded; holds ``batch_size`` images as floats, twice.
+        distortion: whether to decode samples of the posterior, for the distortion.
+        reconstructions: whether to decode codes; holds ``batch_size`` images as floats, twice.
         seed: of the posterior's samples.
     """
     family = family.to(device).eval()
@@ -93,7 +96,7 @@ def encode(
             kept = batch.part(keep) if len(keep) < len(some) else batch
             seen = _encoding(family, batch, placed(noise, part, device), decoded & distortion)
             x_hat = family.reconstruct(kept) if reconstructions and len(keep) else None
-        yield Seen(
+        yield EncodedBatch(
             **seen,
             images=None if x_hat is None else _array(kept.x),
             reconstructions=None if x_hat is None else _array(x_hat),
@@ -134,9 +137,11 @@ def collect(
     device: str = "cpu",
     watch: Sequence[Callable[[np.ndarray, np.ndarray], None]] = (),
 ) -> dict[str, np.ndarray]:
-    """One pass over all images, no further than it is needed, for the arrays ``names`` (fields of :class:`Seen`).
+    """The arrays ``names``, fields of :class:`EncodedBatch`, from one pass that computes no others.
 
-    Every batch of images and reconstructions is shown to those who ``watch``. Distortion and what is shown are of ``rows``.
+    Args:
+        rows: bool [N], the images that have distortions and reconstructions; None means all.
+        watch: functions that get every batch of images and reconstructions.
     """
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for seen in encode(

@@ -1,4 +1,5 @@
-"""What Ray runs in a worker process to see what a trained model does: one pass over its data set. It writes nothing."""
+"""The Ray task that runs one trained model in a worker process: one pass over its data set. It writes
+nothing."""
 
 from __future__ import annotations
 
@@ -8,23 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from pipeline.cluster.shares import device_of, threads_of
-from pipeline.scoring import encoding, pictures, sampling
-from pipeline.scoring.computation import BatchByBatch, Score, reason, seed_of
+from pipeline.scoring import pictures
+from pipeline.scoring.computation import BatchByBatch, Score, reason
+from pipeline.scoring.model_arrays import facts_of, model_arrays
 from pipeline.store.layout import Store
 from pipeline.study.expansion import needs_of
+from pipeline.study.metric_call import MetricCall
 from pipeline.study.model import images_of, load_model, sampler_of
 from pipeline.study.params import Scheduling
 from pipeline.study.trial import Trial
 
-__all__ = ["Seen", "run_model"]
+__all__ = ["ModelResult", "run_model"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ModelResult:
     """What running a model gave, besides arrays."""
 
     facts: dict[str, float]
@@ -40,7 +42,7 @@ class Seen:
 def run_model(
     config: Mapping[str, Any],
     arrays: Sequence[str],
-    of_images: Mapping[str, tuple[Mapping[str, Any], set[str]]],
+    of_images: Sequence[MetricCall],
     *,
     draw: bool,
     root: str,
@@ -48,13 +50,13 @@ def run_model(
     samples: int,
     scheduling: Mapping[str, Any],
 ) -> Any:
-    """What was seen of a finished trial, then each of the ``arrays``: a tuple, which Ray takes apart.
+    """The :class:`ModelResult` of a finished trial, then its ``arrays``: a tuple, which Ray splits.
 
     Args:
-        arrays: of codes, mean, std, rate, rate_per_group, distortion, real, samples.
-        of_images: metrics that are computed batch by batch -> their settings and the arrays they take.
-        draw: whether its pictures are to be made.
-        samples: the most images that real and samples may hold.
+        arrays: names of arrays of the model's pass, real and samples.
+        of_images: metrics that are computed batch by batch.
+        draw: whether to make its pictures.
+        samples: most images in real and in samples.
     """
     began = time.perf_counter()
     shares = Scheduling(**scheduling)
@@ -62,39 +64,29 @@ def run_model(
     torch.set_num_threads(threads_of(shares))
     store, trial = Store(Path(root)), Trial.from_config(config)
     ready = store.read_ready(trial.dataset)
-    family, images, rows = load_model(trial, ready, store), images_of(ready), ready.test
-    sampler = sampler_of(ready, images, needs_of(trial.family, trial.hyper))
+    family, rows = load_model(trial, ready, store), ready.test
+    sampler = sampler_of(ready, images_of(ready), needs_of(trial.family, trial.hyper))
     drawn = pictures.draw(family, sampler, rows) if draw else {}
-    metrics = {name: BatchByBatch(name, settings, takes) for name, (settings, takes) in of_images.items()}
-    found: dict[str, np.ndarray] = {}
-    passed = [name for name in arrays if name not in ("real", "samples")]
-    if passed or metrics:
-        found = encoding.collect(
-            family,
-            sampler,
-            passed,
-            batch_size=batch_size,
-            seed=seed_of(trial.key, "posterior samples"),
-            rows=rows,
-            device=device,
-            watch=[metric.add for metric in metrics.values()],
-        )
-    count = min(samples, len(images) if rows is None else int(rows.sum()))
-    if "real" in arrays:
-        found["real"] = sampling.real(images, rows, count, seed_of(trial.key, "real images"))
-    if "samples" in arrays:
-        seed = seed_of(trial.key, "prior samples")
-        found["samples"] = sampling.samples(
-            family, count, seed, batch_size=batch_size, sampler=sampler, rows=rows, device=device
-        )
+    batched = {call.name: BatchByBatch(call) for call in of_images}
+    found = model_arrays(
+        arrays,
+        family,
+        sampler,
+        rows,
+        key=trial.key,
+        batch_size=batch_size,
+        largest=samples,
+        device=device,
+        watch=[metric.add for metric in batched.values()],
+    )
     scores, failures = {}, {}
-    for name, metric in metrics.items():
+    for name, metric in batched.items():
         try:
             scores[name] = metric.result(rows is not None)
         except Exception as error:
             failures[name] = reason(error)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()  # other trials share the device, and this process stays
-    facts = {"dimensions": int(np.prod(images.shape)), "bin_width": family.bin_width}
-    seen = Seen(facts, scores, failures, drawn, time.perf_counter() - began)
-    return (seen, *(found[name] for name in arrays)) if arrays else seen
+    facts = facts_of(family, sampler)
+    result = ModelResult(facts, scores, failures, drawn, time.perf_counter() - began)
+    return (result, *(found[name] for name in arrays)) if arrays else result

@@ -1,11 +1,12 @@
-"""What a trained model does to images, to be looked at: reconstructions and latent traversals, as PNG files.
+"""Pictures of a trained model, as PNG files: reconstructions and latent traversals.
 
     reconstructions   two strips of originals, each over its reconstructions
-    traversals        rows are latents, those with the highest rate on top; columns set that latent to -2 ... 2, the others stay at the
-                      code of one image
+    traversals        a row per latent, the highest rate on top; columns set it to -2 ... 2, the others stay
+                      at the code of one image
 
-That is where N(0, 1) puts its mass. Where the prior is another, or there is none, latents move by standard deviations of the codes around
-their mean; where the rate is not known by latent, those that move most come first. All trials of a data set are shown the same images.
+N(0, 1) has most of its mass between -2 and 2. For another prior, or without one, a latent moves by standard
+deviations of the codes around their mean. If the rate is not known by latent, those that vary most come
+first. All trials of a data set have pictures of the same images.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ STEPS = 11
 ROWS = 12
 """Latents shown at most."""
 SAMPLE = 512
-"""Images that latents are ordered by."""
+"""Number of images that determine the order of the latents."""
 
 
 def draw(family: Family, sampler: Sampler, rows: np.ndarray | None = None) -> dict[str, bytes]:
@@ -36,7 +37,7 @@ def draw(family: Family, sampler: Sampler, rows: np.ndarray | None = None) -> di
         rows: bool [N], the images to choose from; None means all.
     """
     family = family.cpu().eval()
-    # One seed for all: what differs between two pictures is the model.
+    # One seed for all: two pictures differ in the model alone.
     candidates = np.arange(len(sampler.images)) if rows is None else np.flatnonzero(rows)
     chosen = np.random.default_rng(0).permutation(candidates)[:SAMPLE]
     with torch.inference_mode():
@@ -65,7 +66,7 @@ def _traversals(family: Family, batch: Batch) -> np.ndarray:
         center, scale = codes.mean(0), codes.std(0, unbiased=False)
     order = rate if len(rate) == len(scale) and rate.isfinite().all() else codes.std(0, unbiased=False)
     values = torch.linspace(-2, 2, STEPS)
-    given = batch.part(torch.zeros(STEPS, dtype=torch.int64))  # what is known of the one image
+    given = batch.part(torch.zeros(STEPS, dtype=torch.int64))  # labels and factors of the one image
     strips = []
     for latent in torch.argsort(order, descending=True)[:ROWS].tolist():
         z = codes[:1].repeat(STEPS, 1)  # [STEPS, L]

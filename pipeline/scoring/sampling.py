@@ -1,11 +1,12 @@
 """Two sets of images to be compared as distributions: of the data, and of the model's prior.
 
     real      x_n,  n drawn without replacement
-    samples   E[x | z_m],  z_m ~ p(z)                   the expected image, without the likelihood's pixel noise
+    samples   E[x | z_m],  z_m ~ p(z)                   the expected image, without pixel noise
 
-    [M, C, H, W] float32 in [0, 1]: a Gaussian's mean is clipped to where images can be.
+    [M, C, H, W] float32 in [0, 1]: a Gaussian's mean is clipped to this range.
 
-A family that needs labels or factors is given those of images n drawn as for ``real``. A family without a prior has no samples.
+A family that needs labels or factors gets those of images n drawn as for ``real``. A family without a prior
+has no samples.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["chosen", "real", "samples"]
 
 
 def chosen(n: int, rows: np.ndarray | None, count: int, seed: int) -> np.ndarray:
-    """``count`` rows of a data set of n, all where there are no more, in its order.
+    """``count`` row numbers of a data set of n images, ascending; all of them if there are no more.
 
     Args:
         rows: bool [N], those to draw from; None means all.
@@ -34,7 +35,7 @@ def chosen(n: int, rows: np.ndarray | None, count: int, seed: int) -> np.ndarray
 
 
 def real(images: Images, rows: np.ndarray | None, count: int, seed: int) -> np.ndarray:
-    """``count`` images, drawn as ``chosen`` says."""
+    """``count`` images of the data set, whose rows :func:`chosen` draws."""
     return images.batch(torch.from_numpy(chosen(len(images), rows, count, seed))).numpy()
 
 
@@ -48,9 +49,10 @@ def samples(
     rows: np.ndarray | None = None,
     device: str = "cpu",
 ) -> np.ndarray:
-    """``count`` images decoded from the prior, or as many as there are ``rows`` (bool [N]) where the family is given what is known of these.
+    """``count`` images decoded from codes that are drawn from the prior.
 
-    The codes are drawn at once: the batch size changes the speed alone.
+    A family that needs labels or factors has at most as many samples as there are ``rows`` (bool [N]). The
+    codes are drawn at once: the batch size changes only the speed.
     """
     assert family.has_prior, "a family without a prior has no samples"
     family = family.to(device).eval()

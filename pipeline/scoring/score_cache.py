@@ -1,8 +1,8 @@
-"""Which scores a study asks for, which of them are kept and up to date, and the table they make.
+"""The scores that a study requests, those that are kept and up to date, and the table they make.
 
-A score is kept with a digest of what it was computed by: the metric's settings and source, the data, the code that
-runs models and calls metrics, and for a metric of several seeds which they were. The trial's own folder stands for the model. What
-has another digest is computed anew; nothing else is.
+A score is kept with a digest of everything it was computed from: the settings and the source of the metric,
+the data set, the code that runs models and calls metrics, and the peers of a metric of several seeds. The
+trial's own folder stands for the model. A score with another digest is computed again, and no other score.
 """
 
 from __future__ import annotations
@@ -17,84 +17,79 @@ from typing import Any
 import pandas as pd
 
 import metrics
-from pipeline.errors import UserError
+from metrics.vocabulary import ARRAYS, Source, arrays_from
 from pipeline.scoring.computation import Score
 from pipeline.store.layout import Store
 from pipeline.store.ready import Ready
-from pipeline.study.applicability import inapplicable
+from pipeline.study.applicability import reasons
 from pipeline.study.expansion import peers_of
-from pipeline.study.metric_inputs import DRAWN, PEERS, arguments
-from pipeline.study.metric_settings import resampling
-from pipeline.study.params import FILE, Params
-from pipeline.study.provenance import source_digest
+from pipeline.study.metric_call import MetricCall
+from pipeline.study.params import Params
+from pipeline.study.provenance import code_digest, source_digest
 from pipeline.study.settings import strength
 from pipeline.study.trial import Trial
 
-__all__ = ["Asked", "Work", "asked", "keep", "kept", "pictures_digest", "plan", "table"]
+__all__ = ["Requested", "Work", "keep", "kept", "pictures_digest", "plan", "requested", "table"]
 
 COLUMNS = ("dataset", "family", "key", "seed", "setting", "x", "untrained", "split", "metric", "value")
 PICTURES = {"reconstructions.png", "traversals.png"}
+CODE = (
+    "pipeline.scoring.computation",
+    "pipeline.scoring.encoding",
+    "pipeline.scoring.model_arrays",
+    "pipeline.study.metric_call",
+)
+"""The modules that every score depends on. Those that schedule tasks, draw pictures or check settings are
+not."""
+SAMPLING = "pipeline.scoring.sampling"
+"""The module that scores of drawn images depend on besides."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A metric that the study asks for of one trial."""
+class Requested:
+    """A metric that a study requests of one trial."""
 
-    settings: dict[str, Any]
-    """The metric's own."""
-    interval: dict[str, Any]
-    """How its values' intervals are found; empty where none are asked for."""
-    takes: frozenset[str]
-    """Its arrays."""
+    call: MetricCall
     digest: str
     peers: tuple[Trial, ...] = ()
-    """The trials that it takes arrays of besides its own."""
+    """The other seeds, if it needs arrays of them."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be computed of one trial."""
+    """What to compute of one trial."""
 
     trial: Trial
-    wanted: dict[str, Asked]
-    """By metric."""
+    metrics: dict[str, Requested]
+    """By name."""
     draw: bool
-    """Whether its pictures are to be made."""
+    """Whether to make its pictures."""
 
     @property
     def description(self) -> str:
-        count = len(self.wanted)
+        count = len(self.metrics)
         parts = [f"{count} metric" + ("s" if count != 1 else "")] if count else []
         return " and ".join(parts + (["pictures"] if self.draw else []))
 
 
-def asked(params: Params, ready: Mapping[str, Ready], trials: Sequence[Trial]) -> dict[str, dict[str, Asked]]:
-    """Trial key -> metric -> what is asked for, of those metrics that apply to the trial.
+def requested(
+    params: Params, ready: Mapping[str, Ready], trials: Sequence[Trial]
+) -> dict[str, dict[str, Requested]]:
+    """Trial key -> metric -> the request, for the metrics that apply to the trial.
 
     Args:
-        trials: those of the study that are finished.
-
-    Raises:
-        UserError: a metric takes an array that there is not.
+        trials: the finished ones of the study.
     """
-    listed = {name: settings or {} for name, settings in params.evaluation.metrics.items()}
-    try:
-        takes = {name: frozenset(arguments(name)) for name in listed}
-    except ValueError as error:
-        raise UserError(f"{FILE}: evaluation.metrics: {error}") from None
-    peers = peers_of(trials)
+    calls, peers = params.evaluation.calls(), peers_of(trials)
+    why_not = reasons(list(calls), trials, ready, peers)
     digests = _Digests(ready, params.evaluation.samples)
-    found: dict[str, dict[str, Asked]] = {}
+    found: dict[str, dict[str, Requested]] = {}
     for trial in trials:
-        others = peers[trial.key]
         found[trial.key] = {}
-        for name, settings in listed.items():
-            if inapplicable(name, trial, ready[trial.dataset], peers=bool(others)):
-                continue
-            own, interval = resampling(settings)
-            compared = others if takes[name] & PEERS else ()
-            digest = digests.of(trial.dataset, name, own, interval, takes[name], compared)
-            found[trial.key][name] = Asked(own, interval, takes[name], digest, compared)
+        for name, call in calls.items():
+            if why_not[trial.key][name] is None:
+                others = peers[trial.key] if call.arrays & arrays_from(Source.PEERS) else ()
+                found[trial.key][name] = Requested(call, digests.of(trial.dataset, call, others), others)
     return found
 
 
@@ -104,30 +99,25 @@ class _Digests:
 
     ready: Mapping[str, Ready]
     samples: int
-    known: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    known: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def of(
-        self,
-        dataset: str,
-        metric: str,
-        settings: Mapping[str, Any],
-        interval: Mapping[str, Any],
-        takes: frozenset[str],
-        peers: tuple[Trial, ...],
-    ) -> str:
+    def of(self, dataset: str, call: MetricCall, peers: tuple[Trial, ...]) -> str:
         keys = sorted(peer.key for peer in peers)
-        place = (dataset, metric, *keys)
+        place = (dataset, call.name, *keys)
         if place not in self.known:
+            arrays = [ARRAYS[name] for name in sorted(call.arrays)]
             parts: list[Any] = [
-                settings,
-                _metric_source(metric),
+                call.settings,
+                _metric_source(call.name),
                 self.ready[dataset].meta["checksum"],
-                source_digest("pipeline.scoring.encoding", "pipeline.scoring.computation"),
+                code_digest(*CODE),
+                # The facts of the vocabulary that select rows: its texts change no number.
+                [(array.name, array.source.name, array.per_image, array.held_out) for array in arrays],
             ]
-            if interval:
-                parts += [interval, source_digest("metrics.uncertainty")]
-            if takes & DRAWN:
-                parts += [self.samples, source_digest("pipeline.scoring.sampling")]
+            if call.interval:
+                parts += [call.interval, source_digest("metrics.uncertainty")]
+            if call.arrays & arrays_from(Source.DRAWN):
+                parts += [self.samples, code_digest(SAMPLING)]
             if keys:
                 parts += [keys]
             self.known[place] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -140,31 +130,33 @@ def _metric_source(name: str) -> str:
 
 
 def pictures_digest() -> str:
-    """Of the code that draws."""
+    """A digest of the code that draws pictures."""
     return source_digest("pipeline.scoring.pictures")
 
 
-def kept(trial: Trial, wanted: Mapping[str, Asked], store: Store) -> dict[str, dict[str, Any]]:
-    """Metric -> {"digest", "values", "split", "seconds"}, of the metrics wanted that are up to date."""
-    return _current(store.trial_scores(trial.dataset, trial.key), wanted)
+def kept(trial: Trial, requests: Mapping[str, Requested], store: Store) -> dict[str, dict[str, Any]]:
+    """Metric -> {"digest", "values", "split", "seconds"}, for the requested metrics that are up to date."""
+    return _current(store.trial_scores(trial.dataset, trial.key), requests)
 
 
-def _current(have: Mapping[str, Any], wanted: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
+def _current(have: Mapping[str, Any], requests: Mapping[str, Requested]) -> dict[str, dict[str, Any]]:
     entries = have["metrics"]
     return {
         name: entries[name]
-        for name, metric in wanted.items()
+        for name, metric in requests.items()
         if entries.get(name, {}).get("digest") == metric.digest
     }
 
 
-def plan(trials: Sequence[Trial], wanted: Mapping[str, Mapping[str, Asked]], store: Store) -> list[Work]:
+def plan(
+    trials: Sequence[Trial], requests: Mapping[str, Mapping[str, Requested]], store: Store
+) -> list[Work]:
     """What is missing of finished trials, in their order."""
     work = []
     for trial in trials:
         have = store.trial_scores(trial.dataset, trial.key)
-        current = _current(have, wanted[trial.key])
-        missing = {name: metric for name, metric in wanted[trial.key].items() if name not in current}
+        current = _current(have, requests[trial.key])
+        missing = {name: metric for name, metric in requests[trial.key].items() if name not in current}
         drawn = {path.name for path in store.pictures(trial.dataset, trial.key)}
         draw = not (have["pictures"] == pictures_digest() and drawn >= PICTURES)
         if missing or draw:
@@ -179,10 +171,10 @@ def keep(
     pictures: Mapping[str, bytes],
     store: Store,
 ) -> None:
-    """Keep what was computed just now. What was stale and could not be computed anew is dropped."""
+    """Keep the new scores and pictures of a trial, and drop the old scores of metrics that ``failed``."""
     trial = work.trial
     have = store.trial_scores(trial.dataset, trial.key)
-    fresh = {name: {"digest": work.wanted[name].digest, **asdict(score)} for name, score in scores.items()}
+    fresh = {name: {"digest": work.metrics[name].digest, **asdict(score)} for name, score in scores.items()}
     others = {name: entry for name, entry in have["metrics"].items() if name not in failed}
     drawn = pictures_digest() if pictures else have["pictures"]
     store.write_trial_scores(
@@ -191,7 +183,11 @@ def keep(
 
 
 def table(scores: Sequence[tuple[Trial, Mapping[str, Mapping[str, Any]]]]) -> pd.DataFrame:
-    """The tidy table of one data set, a row per (trial, value), from what :func:`kept` gives of its trials."""
+    """The tidy table of one data set, a row per (trial, value).
+
+    Args:
+        scores: each trial with its scores, as :func:`kept` returns them.
+    """
     rows = [
         {
             "dataset": trial.dataset,

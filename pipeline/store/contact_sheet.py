@@ -1,4 +1,7 @@
-"""Strips of images below each other on one page, as a PNG. Pixels are shown as they are, small images as larger squares."""
+"""One picture of many images: strips of images below each other, as a PNG.
+
+Nothing is smoothed: a small image is enlarged by a whole factor, each pixel to a square.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from PIL import Image
 __all__ = ["png", "sheet"]
 
 SIDE = 64
-"""Pixels that an image's longer side has at least."""
+"""Least number of pixels along the longer side of an image on the page."""
 GAP = 2
 PAPER = 255
 
 
 def sheet(strips: Sequence[np.ndarray]) -> np.ndarray:
-    """Strips of images [n, C, H, W] in [0, 1] (what lies outside is clipped) as uint8 [height, width, C]."""
+    """Strips of images [n, C, H, W] in [0, 1], clipped, as one page, uint8 [height, width, C]."""
     _, C, H, W = strips[0].shape
     zoom = max(1, math.ceil(SIDE / max(H, W)))
     height, width = H * zoom, W * zoom
@@ -35,7 +38,7 @@ def sheet(strips: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """uint8 [height, width, C] as a file."""
+    """The bytes of a PNG file with these pixels, uint8 [height, width, C]."""
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(
         file, format="PNG", optimize=True

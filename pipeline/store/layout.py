@@ -1,15 +1,17 @@
-"""Paths and file formats: the only module that knows where things lie and how they are written.
+"""The layout of a study on disk: the only module that knows paths and file formats.
 
-    data/raw/D/                 what fetch brought
-    data/ready/D/               images.npy, factors.npy, labels.npy, attributes.npy, picture.npy, split.npy, meta.json
+    params.yaml                 the study
+    data/raw/D/                 the files that fetch downloaded
+    data/ready/D/               images.npy, factors.npy, labels.npy, attributes.npy, picture.npy, split.npy,
+                                meta.json
     runs/D/<trial key>/         config.json, trial.log, checkpoint.pt (while training), then
                                 model.safetensors, history.parquet, result.json; or failure.json
     scores/D/<trial key>/       scores.json, reconstructions.png, traversals.png
     scores/D/scores.parquet     one row per (trial, metric)
-    reports/                    what people read
+    reports/                    index.html and tables
 
-Every file is written beside its place and renamed into it, so a reader sees a whole file or none; ``meta.json`` and
-``result.json`` come last, so a folder that has them is complete.
+D is a data set's name. A reader sees every file whole or not at all (``pipeline.store.files``). ``meta.json``
+and ``result.json`` are written last, so a folder that has them is complete.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from pipeline.store import npy
 from pipeline.store.files import atomic, read_json, write_json
 from pipeline.store.ready import Ready
 
-__all__ = ["ARRAYS", "Store"]
+__all__ = ["ARRAYS", "PARAMS_FILE", "Store"]
 
+PARAMS_FILE = "params.yaml"
 ARRAYS = ("images", "factors", "labels", "attributes", "picture", "split")
 
 
 def content_checksum(folder: Path) -> str:
-    """SHA-256 over names, types, shapes and bytes of a prepared data set's arrays: what it *is*, whatever wrote it."""
+    """SHA-256 over names, types, shapes and bytes of a prepared data set's arrays."""
     digest = hashlib.sha256()
     for name in ARRAYS:
         path = folder / f"{name}.npy"
@@ -49,7 +52,7 @@ def content_checksum(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """Everything a study keeps, below ``root``. Holds no state: many processes may use one store at a time."""
+    """The files of a study, below ``root``. It holds no state: many processes may use one store at a time."""
 
     root: Path
 
@@ -69,7 +72,7 @@ class Store:
     def reports(self) -> Path:
         return self.root / "reports"
 
-    # --- ready data -----------------------------------------------------------------------------------------------
+    # --- ready data -----------------------------------------------------------------------------------------
 
     def write_ready(
         self,
@@ -85,11 +88,14 @@ class Store:
         split: np.ndarray | None = None,
         meta: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Write a prepared data set, ``meta.json`` last; returns the meta data with its checksum.
+        """Write a prepared data set, ``meta.json`` last; return the meta data with its checksum.
 
-        Images are an array, or blocks of one: then ``shape`` says what they make, and ``places`` in which rows they are put
-        (``npy.save``). ``meta`` must hold ``shape`` ([C, H, W]) and ``storage`` ("uint8" for images [N, C, H, W], "bits" for
-        bit-packed rows [N, ceil(C*H*W/8)]).
+        Args:
+            images: an array, or consecutive blocks of rows of one.
+            shape: the shape of the whole array, if ``images`` are blocks.
+            places: the row that each image is stored in (``npy.save``).
+            meta: must hold ``shape`` ([C, H, W]) and ``storage``: "uint8" for images [N, C, H, W], "bits" for
+                bit-packed rows [N, ceil(C*H*W/8)].
         """
         folder = self.ready(dataset)
         (folder / "meta.json").unlink(missing_ok=True)
@@ -97,14 +103,14 @@ class Store:
         assert size is not None
         with atomic(folder / "images.npy") as temporary:
             npy.save(temporary, blocks, size, places)
-        given = {
+        arrays = {
             "factors": factors,
             "labels": labels,
             "attributes": attributes,
             "picture": picture,
             "split": split,
         }
-        for name, array in given.items():
+        for name, array in arrays.items():
             if array is not None:
                 with atomic(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
                     np.save(file, array)
@@ -118,13 +124,13 @@ class Store:
         """Open a prepared data set; ``verify`` also compares its bytes with its checksum.
 
         Raises:
-            UserError: it is missing, truncated, corrupted or not what its meta data says.
+            UserError: it is missing or damaged, or differs from its meta data.
         """
         folder = self.ready(dataset)
         cure = f"Prepare it again: dvc repro --force preprocess@{dataset}"
         meta = read_json(folder / "meta.json")
         if meta is None:
-            raise UserError(f"{folder / 'meta.json'} is missing or not whole. {cure}")
+            raise UserError(f"{folder / 'meta.json'} is missing or damaged. {cure}")
         arrays: dict[str, np.ndarray] = {}
         for name in ARRAYS:
             path = folder / f"{name}.npy"
@@ -133,7 +139,7 @@ class Store:
             try:
                 arrays[name] = np.load(path, mmap_mode="c" if name == "images" else None)
             except (ValueError, OSError, EOFError) as error:
-                raise UserError(f"{path} is truncated or no .npy file ({error}). {cure}") from error
+                raise UserError(f"{path} is truncated or not a .npy file ({error}). {cure}") from error
         if "images" not in arrays:
             raise UserError(f"{folder / 'images.npy'} is missing. {cure}")
         for name, array in arrays.items():
@@ -149,10 +155,10 @@ class Store:
         others = {name: arrays.get(name) for name in ARRAYS if name != "images"}
         return Ready(dataset, meta, arrays["images"], **others)
 
-    # --- trials ---------------------------------------------------------------------------------------------------
+    # --- trials ---------------------------------------------------------------------------------------------
 
     def result(self, dataset: str, key: str) -> dict[str, Any] | None:
-        """A finished trial's result, or None where the folder is not complete (then it is resumed or redone)."""
+        """A trial's result; None if its folder is not complete, so that the trial is still to be trained."""
         folder = self.run(dataset, key)
         result = read_json(folder / "result.json")
         if not isinstance(result, dict):
@@ -164,11 +170,11 @@ class Store:
         return result
 
     def is_finished(self, dataset: str, key: str) -> bool:
-        """Whether a trial was trained to its end, and did not diverge: whether there is a model to score."""
+        """Whether a trial was trained to its end without diverging: only then it has a model to score."""
         return (self.result(dataset, key) or {}).get("status") == "finished"
 
     def write_result(self, dataset: str, key: str, result: Mapping[str, Any], files: tuple[str, ...]) -> None:
-        """Close a run folder: ``result.json`` with the sizes of its files, last; then what only resuming needs goes."""
+        """Complete a run folder: write ``result.json`` with the sizes of ``files``, remove the checkpoint."""
         folder = self.run(dataset, key)
         sizes = {name: (folder / name).stat().st_size for name in files}
         write_json(folder / "result.json", {**result, "files": sizes})
@@ -176,17 +182,17 @@ class Store:
             (folder / name).unlink(missing_ok=True)
 
     def failure(self, dataset: str, key: str) -> dict[str, Any] | None:
-        """Why the last attempt at a trial failed, or None where it did not."""
+        """``failure.json`` of the last attempt at a trial; None if it did not fail."""
         return read_json(self.run(dataset, key) / "failure.json")
 
     def history(self, dataset: str, key: str) -> pd.DataFrame:
         """A trial's learning curves: a row per recorded step, a column per term."""
         return pd.read_parquet(self.run(dataset, key) / "history.parquet")
 
-    # --- scores ---------------------------------------------------------------------------------------------------
+    # --- scores ---------------------------------------------------------------------------------------------
 
     def scores_table(self, dataset: str) -> pd.DataFrame | None:
-        """A data set's scores, a row per (trial, split, metric); None where nothing has been scored.
+        """A data set's scores, a row per (trial, split, metric); None if no trial has been scored.
 
         Raises:
             UserError: the file is damaged.
@@ -198,7 +204,7 @@ class Store:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:  # pyarrow's own errors are both
             raise UserError(
-                f"{path} is damaged ({error}). Make it again: dvc repro --force evaluate"
+                f"{path} is damaged ({error}). Write it again: dvc repro --force evaluate"
             ) from None
 
     def write_scores_table(self, dataset: str, table: pd.DataFrame) -> None:
@@ -207,7 +213,10 @@ class Store:
             table.to_parquet(temporary, index=False)
 
     def trial_scores(self, dataset: str, key: str) -> dict[str, Any]:
-        """What was found of one trial: {"metrics": {name: {digest, values, split, seconds}}, "pictures": digest or None}."""
+        """The scores of one trial and the digest of its pictures.
+
+        {"metrics": {name: {digest, values, split, seconds}}, "pictures": digest or None}
+        """
         found = read_json(self.scores(dataset) / key / "scores.json")
         found = found if isinstance(found, dict) else {}
         return {"metrics": found.get("metrics", {}), "pictures": found.get("pictures")}

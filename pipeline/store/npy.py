@@ -1,8 +1,8 @@
-"""Arrays in numpy's .npy format, read and written in blocks: an array may be larger than the memory.
+"""Read and write arrays in numpy's .npy format in blocks, so that an array may be larger than the memory.
 
-    magic "\\x93NUMPY", version, length of the header, header {descr, fortran_order, shape}, then the bytes of the array
+    magic "\\x93NUMPY", version, length of the header, header {descr, fortran_order, shape}, then the bytes
 
-A .npz file is a zip archive of them, and its members can be read as they are decompressed.
+A .npz file is a zip archive of .npy files. Its members can be read while they are decompressed.
 (numpy.lib.format; NEP 1, https://numpy.org/neps/nep-0001-npy-format.html)
 """
 
@@ -19,11 +19,15 @@ import numpy as np
 __all__ = ["blocks", "header", "pieces", "save"]
 
 BLOCK = 8 << 20
-"""Bytes that are read at a time, about."""
+"""Bytes that are read at a time, approximately."""
 
 
 def header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array whose bytes follow. Raises ValueError where this is no array in C order of plain numbers."""
+    """Shape and type of the array whose bytes follow.
+
+    Raises:
+        ValueError: the array is not in C order, or holds other than plain numbers.
+    """
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     try:
@@ -40,7 +44,7 @@ def header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
 def blocks(
     file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, rows: int | None = None
 ) -> Iterator[np.ndarray]:
-    """The array whose bytes follow, ``rows`` of its first axis at a time (as many as make some megabytes).
+    """The array whose bytes follow, ``rows`` of its first axis at a time (by default some megabytes of them).
 
     Raises:
         ValueError: it ends early.
@@ -64,15 +68,15 @@ def pieces(path: Path) -> Iterator[bytes]:
 
 
 def save(
-    path: Path, given: Iterable[np.ndarray], shape: tuple[int, ...], places: np.ndarray | None = None
+    path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, ...], places: np.ndarray | None = None
 ) -> None:
-    """Write an array uint8 of this shape that is given in blocks of rows.
+    """Write an array, uint8 of this shape, from consecutive blocks of its rows.
 
     Args:
-        places: int [N], the row that the k-th row given is stored in; None: in order.
+        places: int [N], the row of the file in which the k-th row is stored; None keeps the order.
 
     Raises:
-        ValueError: blocks of another type or shape, another number of rows, or places that leave a row empty.
+        ValueError: wrong type, shape or number of rows, or ``places`` is not a permutation of the rows.
     """
     if places is not None and not np.array_equal(np.sort(places), np.arange(shape[0])):
         raise ValueError(f"places are not the rows 0 to {shape[0] - 1}, each once")
@@ -84,13 +88,14 @@ def save(
         )
         begin = file.tell()
         file.truncate(begin + shape[0] * size)
-        for block in given:
+        for block in blocks:
             if block.dtype != np.uint8 or block.shape[1:] != tuple(shape[1:]):
+                expected = f"uint8 [n, {', '.join(map(str, shape[1:]))}]"
                 raise ValueError(
-                    f"a block of images is {block.dtype} {list(block.shape)}, expected uint8 [n, {', '.join(map(str, shape[1:]))}]"
+                    f"a block of images is {block.dtype} {list(block.shape)}, expected {expected}"
                 )
             if done + len(block) > shape[0]:
-                raise ValueError(f"more than {shape[0]} images came")
+                raise ValueError(f"got more than {shape[0]} images")
             if places is None:
                 file.write(np.ascontiguousarray(block).data)
             else:
@@ -99,4 +104,4 @@ def save(
                     file.write(np.ascontiguousarray(image).data)
             done += len(block)
     if done != shape[0]:
-        raise ValueError(f"{done} images came, {shape[0]} were expected")
+        raise ValueError(f"got {done} images, expected {shape[0]}")

@@ -1,8 +1,13 @@
-"""A prepared data set in memory: its arrays, and what they say of themselves.
+"""A prepared data set: its arrays and its meta data.
 
-images      uint8 [N, C, H, W], memory-mapped, or bit-packed rows [N, ceil(C H W / 8)]
-factors     int [N, K], labels int [N], attributes float32 [N, A]: what is known of the images, each where there is any
-split       uint8 [N]: trained on, validation, test
+    images        uint8 [N, C, H, W], memory-mapped, or bit-packed rows [N, ceil(C H W / 8)]
+    factors       int [N, K]        the factors of variation of each image
+    labels        int [N]           the class of each image
+    attributes    float32 [N, A]    continuous properties of each image
+    split         uint8 [N]         0 train, 1 validation, 2 test
+    picture       uint8 [3, H', W'] the background of scream_dsprites
+
+All but the images are optional.
 """
 
 from __future__ import annotations
@@ -16,12 +21,12 @@ import numpy as np
 __all__ = ["TEST", "TRAIN", "VALIDATION", "Ready"]
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
-"""What split.npy says of an image."""
+"""Values of ``split``."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A prepared data set. ``images`` is memory-mapped: uint8 [N, C, H, W], or bit-packed rows (``meta["storage"]``)."""
+    """A prepared data set. ``meta["storage"]`` says whether images are "uint8" or packed "bits"."""
 
     name: str
     meta: dict[str, Any]
@@ -29,7 +34,7 @@ class Ready:
     factors: np.ndarray | None
     labels: np.ndarray | None
     split: np.ndarray | None
-    """uint8 [N]: 0 trained on, 1 validation, 2 test (``pipeline.data.arrays.holdout``); None when all are trained on."""
+    """uint8 [N], as ``pipeline.data.arrays.holdout`` draws it; None if every image is trained on."""
     attributes: np.ndarray | None = None
     """float32 [N, A]"""
     picture: np.ndarray | None = None
@@ -46,29 +51,29 @@ class Ready:
 
     @property
     def train_rows(self) -> np.ndarray | None:
-        """int64 row numbers to train on; None means all."""
+        """int64 numbers of the rows to train on; None means all."""
         return None if self.split is None else np.flatnonzero(self.split == TRAIN)
 
     @cached_property
     def test(self) -> np.ndarray | None:
-        """bool [N]: the rows of the test part; None where there is none."""
+        """bool [N]: the rows of the test part; None if there is no test part."""
         test = None if self.split is None else self.split == TEST
         return test if test is not None and test.any() else None
 
     @property
     def classes(self) -> int | None:
-        """How many labels there are; None without labels."""
+        """Number of classes; None without labels."""
         return None if self.labels is None else int(self.numbers("labels").max()) + 1
 
     @property
     def factor_sizes(self) -> list[int] | None:
-        """How many values each factor takes; None without factors."""
+        """Number of values of each factor; None without factors."""
         return (
             None if self.factors is None else [int(most) + 1 for most in self.numbers("factors").max(axis=0)]
         )
 
     def numbers(self, name: str) -> np.ndarray:
-        """int64: the place of each label [N], or of each factor's value [N, K], among those that occur, from 0."""
+        """``"labels"`` [N] or ``"factors"`` [N, K] as int64 ranks, from 0, among the values that occur."""
         return self._numbers[name]
 
     @cached_property
@@ -84,5 +89,5 @@ class Ready:
 
     @property
     def targets(self) -> np.ndarray | None:
-        """What codes may be asked to predict: labels [N], or where there are none factors [N, K]."""
+        """What a probe predicts from codes: the labels [N]; without labels, the factors [N, K]."""
         return self.factors if self.labels is None else self.labels

@@ -1,1 +1,1 @@
-"""What a study is: params.yaml, grids, trials and their keys, what a metric gets."""
+"""A study: params.yaml, grids, trials and their keys, and the arrays and settings of metrics."""

@@ -1,4 +1,4 @@
-"""From params.yaml to trials: data sets x families x their grid x the model's grid x seeds."""
+"""From params.yaml to trials: data sets x families x their grids x the model's grid x seeds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.store.layout import PARAMS_FILE
 from pipeline.store.ready import Ready
 from pipeline.study.hyper_grid import hyper_points
 from pipeline.study.identity import MODEL, code_of
-from pipeline.study.params import Params, of_the_data
+from pipeline.study.model_settings import with_data_noise
+from pipeline.study.params import Params
 from pipeline.study.trial import Trial
 from vaecore import families
 from vaecore.networks import NETWORKS
@@ -21,10 +23,11 @@ __all__ = ["expand", "needs_of", "peers_of"]
 
 
 def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
-    """Every trial of a study, once: data sets x families x their grid x the model's grid x seeds, baselines last in each data set.
+    """The trials of a study, each once. The baselines come last in each data set.
 
     Raises:
-        UserError: a likelihood is to have the data set's noise, which is not known; a family needs what a data set has not.
+        UserError: a likelihood needs the data set's noise, which is not known, or a family needs labels or
+            factors that a data set does not have.
     """
     trials = []
     for dataset in params.datasets:
@@ -63,13 +66,13 @@ def expand(params: Params, ready: Mapping[str, Ready]) -> list[Trial]:
 
 
 def _models(params: Params, dataset: str, ready: Ready) -> list[dict[str, Any]]:
-    """Every point of the model's grid for one data set: a value for each of its settings, in canonical form."""
+    """The points of the model's grid for one data set: setting -> value in canonical form."""
     points = []
     for point in params.model_of(dataset).points():
         try:
-            point["likelihood"] = of_the_data(point["likelihood"], ready.meta.get("noise_sigma"))
+            point["likelihood"] = with_data_noise(point["likelihood"], ready.meta.get("noise_sigma"))
         except ValueError as error:
-            raise UserError(f"params.yaml: model.likelihood: {dataset}: {error}.") from None
+            raise UserError(f"{PARAMS_FILE}: model.likelihood: {dataset}: {error}.") from None
         point["initialization"] = (
             point["initialization"] or NETWORKS.read(point["network"]).cls.initialization
         )
@@ -80,23 +83,24 @@ def _models(params: Params, dataset: str, ready: Ready) -> list[dict[str, Any]]:
 
 
 def needs_of(family: str, hyper: Mapping[str, Any]) -> frozenset[str]:
-    """What a family must be told of every image: of "labels" and "factors"."""
+    """The arrays that a family needs with every image: "labels", "factors", both or neither."""
     return families.family_class(family).needs(hyper)
 
 
 def _check_needs(family: str, hyper: Mapping[str, Any], ready: Ready) -> None:
     for need in sorted(needs_of(family, hyper)):
         if getattr(ready, need) is None:
-            has = [name for name in ("labels", "factors", "attributes") if getattr(ready, name) is not None]
+            names = [name for name in ("labels", "factors", "attributes") if getattr(ready, name) is not None]
+            has = " and ".join(names) or "neither labels nor factors"
             raise UserError(
-                f"params.yaml: families.{family}: it needs {need}, and data set {ready.name!r} has "
-                f"{' and '.join(has) if has else 'neither labels nor factors'}. Take the family or the data set out of the study, or give "
-                f"the data {need} (docs/your-own-data.md)."
+                f"{PARAMS_FILE}: families.{family}: it needs {need}, and data set {ready.name!r} has {has}. "
+                f"Remove the family or the data set from the study, or add {need} to the data "
+                "(docs/your-own-data.md)."
             )
 
 
 def peers_of(trials: Sequence[Trial]) -> dict[str, tuple[Trial, ...]]:
-    """Trial key -> those of the trials that differ from it in the seed alone, by seed."""
+    """Trial key -> the other trials that differ from it in the seed alone, sorted by seed."""
     groups: dict[str, list[Trial]] = {}
     of: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.seed):

@@ -1,7 +1,7 @@
-"""Names that are file names: what a folder of modules holds, and one of them by its name.
+"""The modules of a folder, and one of them by its name.
 
-A data set, a family or a metric is one file; its file name is its name in params.yaml, in MLflow and in the
-report. There is no registry to keep: the folder is the list.
+A data set, a family or a metric is one file. The file's name is its name in params.yaml, in MLflow and in the
+report. There is no registry: the folder is the list.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pkgutil
 from types import ModuleType
 
 from pipeline.errors import UserError
+from pipeline.store.layout import PARAMS_FILE
 
 __all__ = ["member", "members"]
 
@@ -22,15 +23,15 @@ def members(package: str) -> list[str]:
 
 
 def member(package: str, name: str, *, key: str) -> ModuleType:
-    """The module ``name`` of a package; ``key`` is where params.yaml asked for it.
+    """The module ``name`` of a package; ``key`` is the key of params.yaml that names it.
 
     Raises:
-        UserError: there is no such file; the message lists those there are.
+        UserError: there is no such module. The message lists all.
     """
     known = members(package)
     if name not in known:
         raise UserError(
-            f"params.yaml: {key}: there is no {name!r}. Known: {', '.join(known)} "
+            f"{PARAMS_FILE}: {key}: there is no {name!r}. Known: {', '.join(known)} "
             f"(one file each in {package.replace('.', '/')}/)."
         )
     return importlib.import_module(f"{package}.{name}")

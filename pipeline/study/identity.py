@@ -1,15 +1,16 @@
-"""What makes two trials the same: the parts of a trial's key.
+"""The identity of a trial, and its key: two trials with the same key compute the same numbers.
 
-    key = SHA-256(data set's checksum, family and options, network, initialization, latents, likelihood, corruption,
-                  training settings, seed, code)
+    key = SHA-256(data set's checksum, family and options, network, initialization, latents, likelihood,
+                  corruption, training settings, seed, code)
 
-*Code* is the file of every member that the trial uses, and the engine's revision (``vaecore.revision``). So a new member, a comment, a
-refactoring change no key, and a changed line in ``factor_vae.py`` changes FactorVAE's.
+*Code* is the file of every member that the trial uses, and the engine's revision (``vaecore.revision``). So a
+new member, a comment or a refactoring changes no key, and a changed line in ``factor_vae.py`` changes the
+keys of FactorVAE alone.
 
-A setting at the value in ``UNWRITTEN`` is not in the key: adding a setting, with the value that stands for what was done before it
-existed, changes no key. These values never change: when a default does, trials that rely on it have a value that is written, and
-with it another key. A member's options at their default are left out too: the default stands in the member's file, which is in the key, or in
-what members share, which is the revision's.
+A setting is left out of the key at the value that ``UNWRITTEN`` holds for it. So a new setting changes no
+key, if its entry is the value that stands for the behaviour before. Entries never change: if a default
+changes, the new default is part of the keys of the trials that rely on it, and these keys change. An option
+of a member is left out at its default, since the default is in the member's file, which is part of the code.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ MODEL: dict[str, Folder[Any]] = {
     "likelihood": LIKELIHOODS,
     "corruption": CORRUPTIONS,
 }
-"""Settings of a model that name a member, and the members' folder."""
+"""Setting of a model that names a member -> the folder of the members."""
 
 UNWRITTEN: dict[str, Any] = {
     "network": "conv",
@@ -55,16 +56,17 @@ UNWRITTEN: dict[str, Any] = {
     "training.precision": "auto",
     "training.record_every": 1000,
 }
-"""Setting -> the value at which a key leaves it out. An entry never changes; a new setting with a default brings its own."""
-
+"""Setting -> the value at which the key leaves it out. Entries never change; a new setting adds its own."""
 
 UNWRITTEN_CODE: dict[str, str] = {}
-"""Module -> the digest at which its file is left out of the code. Where a new setting names a member (an optimizer, say), what it stands for
-moves from the engine into that member's file: while the file is as it was then, no key changes."""
+"""Module -> the digest at which its file is left out of the code.
+
+If a new setting names a member, an optimizer for example, code moves from the engine into the member's file.
+With an entry here, no key changes until that file changes."""
 
 
 def identity(trial: Trial) -> dict[str, Any]:
-    """What the key is the digest of."""
+    """The values of which the key is the digest."""
     written = {
         "dataset": trial.dataset,
         "checksum": trial.checksum,
@@ -76,7 +78,7 @@ def identity(trial: Trial) -> dict[str, Any]:
         "code": trial.code,
     }
     if trial.initialization == NETWORKS.read(trial.network).cls.initialization:
-        del written["initialization"]  # it stands in the network's file
+        del written["initialization"]  # it is in the network's file, which is part of the code
     written["training.learning_rate"] = LEARNING_RATE.canonical(trial.training.learning_rate)
     written = json.loads(json.dumps(written))
     return {
@@ -90,7 +92,7 @@ def key_of(trial: Trial) -> str:
 
 
 def code_of(family: str, hyper: Mapping[str, Any], learning_rate: Any, **model: Any) -> str:
-    """The digest of the code that a trial is computed by; ``model`` has the settings of ``MODEL``."""
+    """The digest of the code that trains a trial; ``model`` holds the settings that ``MODEL`` lists."""
     cls = FAMILIES.cls(family)
     scheduled = [value for name, value in hyper.items() if cls.options[name].scheduled]
     modules = {

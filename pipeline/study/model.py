@@ -1,4 +1,4 @@
-"""A trial's model and the batches that it sees: where a configuration becomes PyTorch."""
+"""The PyTorch model of a trial, its images and its batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["build", "images_of", "load_model", "sampler_of"]
 
 
 def build(trial: Trial, ready: Ready) -> families.Family:
-    """The trial's model with the weights its seed gives."""
+    """The trial's model with initial weights, which the seed determines."""
     needs = needs_of(trial.family, trial.hyper)
     return families.build(
         trial.family,
@@ -50,13 +50,14 @@ def load_model(trial: Trial, ready: Ready, store: Store) -> families.Family:
         family.load_state_dict(load_file(folder / "model.safetensors"))
     except (SafetensorError, OSError) as error:
         raise UserError(
-            f"{folder / 'model.safetensors'} is damaged ({error}). Remove {folder}; `dvc repro` trains it again."
+            f"{folder / 'model.safetensors'} is damaged ({error}). Remove {folder}; then `dvc repro` trains "
+            "the model again."
         ) from None
     return family.eval()
 
 
 def images_of(ready: Ready) -> Images:
-    """The data set's images as training and evaluation take them; shares the memory map."""
+    """The data set's images for training and evaluation; they share the memory map."""
     nuisance = None
     if (name := ready.meta.get("nuisance")) is not None:
         picture = None if ready.picture is None else torch.from_numpy(ready.picture)
@@ -67,6 +68,6 @@ def images_of(ready: Ready) -> Images:
 def sampler_of(
     ready: Ready, images: Images, needs: frozenset[str], rows: torch.Tensor | None = None
 ) -> Sampler:
-    """Batches of some ``rows``, or of all, with the labels or factors that the family needs, as numbers from 0."""
+    """Batches of ``rows``, or of all rows, with the labels or factors that a family ``needs`` as ranks."""
     known = {name: torch.from_numpy(ready.numbers(name)).to(images.stored.device) for name in sorted(needs)}
     return Sampler(images, rows=rows, **known)

@@ -1,7 +1,7 @@
-"""What a result was computed with: digests of source files, the git commit, the DVC lock, the machine.
+"""The provenance of a result: digests of source files, the git commit, the DVC lock, the machine.
 
-A digest of code covers what is computed, not how it is written down: comments, docstrings, layout, imports, the order of functions
-and the meanings of options do not count. It is of some modules alone, or of these and all that they import from their own package.
+A digest of code changes if the computation may change. Comments, docstrings, layout, imports, the order of
+functions, the meanings of options and a metric's words for reports do not count.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from typing import Any
 
 __all__ = ["code_digest", "git_commit", "lock_digest", "machine", "source_digest", "source_files"]
 
+WORDS = {"TITLE", "BLIND_TO", "COST"}
+"""What a metric's module says to readers (``metrics``)."""
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @cache
 def source_digest(*modules: str) -> str:
-    """SHA-256 over the code of modules and of what they import from their own top-level package."""
+    """SHA-256 over the code of modules and of all that they import from their own top-level packages."""
     return _digest(source_files(*modules))
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """SHA-256 over the code of modules, and not of what they import.
+    """SHA-256 over the code of modules, without their imports.
 
     Raises:
         ModuleNotFoundError: there is no such module.
@@ -52,7 +54,7 @@ def _digest(files: Mapping[str, Path]) -> str:
 
 
 def source_files(*modules: str) -> dict[str, Path]:
-    """Module name -> file, of ``modules`` and of everything they import from their own top-level packages."""
+    """Module name -> file: ``modules`` and all that they import from their own top-level packages."""
     tops = {module.split(".")[0] for module in modules}
     found: dict[str, Path] = {}
     waiting = list(modules)
@@ -63,7 +65,7 @@ def source_files(*modules: str) -> dict[str, Path]:
             continue
         found[name] = path
         parent = name.rpartition(".")[0]
-        waiting += [parent] if parent else []
+        waiting += [parent] if "." in parent else []  # a top package computes nothing that a module needs
         waiting += [imported for imported in _imports(path, name) if imported.split(".")[0] in tops]
     return found
 
@@ -85,21 +87,18 @@ def _imports(path: Path, module: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                base = ".".join(
-                    filter(
-                        None, [".".join(package.split(".")[: len(package.split(".")) - node.level + 1]), base]
-                    )
-                )
+                parts = package.split(".")
+                base = ".".join(filter(None, [*parts[: len(parts) - node.level + 1], base]))
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
 
 
 def _code(path: Path) -> str:
-    """What the file computes, whatever its comments, docstrings, layout, imports, order of functions and options' meanings."""
+    """The file's code without comments, docstrings, imports and options' meanings, its functions sorted."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, DEFINITIONS | ast.Module):
-            body = [statement for statement in node.body if not _wordy(statement)]
+            body = [statement for statement in node.body if not _computes_nothing(statement)]
             if isinstance(node, ast.Module | ast.ClassDef):  # functions and classes are found by name
                 body.sort(key=lambda each: each.name if isinstance(each, DEFINITIONS) else "")
             node.body = body or [ast.Pass()]
@@ -109,19 +108,20 @@ def _code(path: Path) -> str:
     return ast.unparse(tree)
 
 
-def _wordy(statement: ast.stmt) -> bool:
-    """Whether a statement computes nothing: a docstring, an import, what is there for a type checker."""
+def _computes_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring, an import, a block for type checkers or a metric's words."""
     docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
     typing = (
         isinstance(statement, ast.If)
         and ast.unparse(statement.test) == "TYPE_CHECKING"
         and not statement.orelse
     )
-    return docstring or typing or isinstance(statement, ast.Import | ast.ImportFrom)
+    words = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) in WORDS
+    return docstring or typing or words or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def git_commit(root: Path) -> str | None:
-    """The commit checked out, with ``+changes`` where files differ from it; None outside a git repository."""
+    """The commit checked out, with ``+changes`` if files differ from it; None outside a git repository."""
     try:
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True
@@ -139,13 +139,13 @@ def git_commit(root: Path) -> str | None:
 
 
 def lock_digest(root: Path) -> str | None:
-    """SHA-256 of dvc.lock: the state of the data that a run was computed from; None before DVC wrote one."""
+    """SHA-256 of dvc.lock, which pins the data that a run was computed from; None if there is no dvc.lock."""
     lock = root / "dvc.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None
 
 
 def machine() -> dict[str, Any]:
-    """The processor, the accelerator and the versions that a trial ran with."""
+    """The processor, the accelerator and the versions of this process."""
     import torch
 
     return {

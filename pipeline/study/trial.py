@@ -1,35 +1,36 @@
-"""What a trial is: one configuration and one seed; its key; its name.
+"""A trial: one configuration and one seed, with its key and its name.
 
-Two trials with one key (``pipeline.study.identity``) would compute the same numbers, so a finished one is never computed again; what changes
-the key makes a new trial beside the old one. What it ran on, how long, beside which others, and how often it was interrupted
-is the result's business, not the key's.
+Two trials with the same key (``pipeline.study.identity``) compute the same numbers, so a finished trial is
+never trained again. A change that changes the key makes a new trial beside the old one. The device, the time,
+the trials side by side and the interruptions are part of the result and not of the key.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from pipeline.study.identity import key_of
+from pipeline.study.wording import short
 from vaecore import families
 from vaecore.training import Settings
 
-__all__ = ["Trial", "short"]
+__all__ = ["Trial"]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One model to train. Two trials are the same exactly when their keys are."""
+    """One model to train. Two trials are the same if and only if their keys are."""
 
     dataset: str
     checksum: str
-    """of the prepared data."""
+    """The checksum of the prepared data."""
     family: str
     hyper: Mapping[str, Any]
-    """The family's options: number, word or schedule, all of them, in canonical form."""
+    """All options of the family, each a number, a word or a schedule, in canonical form."""
     network: str | Mapping[str, Any]
     initialization: str | Mapping[str, Any]
     latents: int
@@ -38,23 +39,23 @@ class Trial:
     training: Settings
     seed: int
     code: str
-    """Digest of the code that computes it."""
+    """Digest of the code that trains it."""
     varied: tuple[str, ...] = ()
-    """Settings of the model that its study has several values of: its name tells them. Not in the key."""
+    """Settings of the model of which the study has several values, shown in the name. Not part of the key."""
 
     @cached_property
     def key(self) -> str:
-        """20 hexadecimal digits; names the run folder."""
+        """20 hexadecimal digits, which name the run folder."""
         return key_of(self)
 
     @property
     def untrained(self) -> bool:
-        """A baseline: initialised, scored, never trained."""
+        """Whether it is a baseline: initialised and scored, but not trained."""
         return self.training.steps == 0
 
     @property
     def name(self) -> str:
-        """For people: family, the options that are not at their default, what the study varies, a Gaussian's σ, seed."""
+        """Family, options that are not at their default, settings that the study varies, σ, seed."""
         declared = families.family_class(self.family).options
         values = [
             f"{name}={short(value)}"
@@ -71,7 +72,7 @@ class Trial:
         )
 
     def config(self) -> dict[str, Any]:
-        """All of it, as JSON knows it."""
+        """All fields as JSON values."""
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
@@ -79,16 +80,3 @@ class Trial:
         """The inverse of :meth:`config`."""
         changed = {"training": Settings(**config["training"]), "varied": tuple(config["varied"])}
         return cls(**{**config, **changed})
-
-
-def short(value: Any) -> str:
-    """A setting's value for people: 4, linear(0→25), mlp(256-256)."""
-    if isinstance(value, Mapping) and "schedule" in value:
-        ends = "→".join(f"{value[end]:g}" for end in ("from", "to") if end in value)
-        return f"{value['schedule']}({ends})"
-    if isinstance(value, Mapping):
-        options = ", ".join(short(each) for name, each in value.items() if name != "name")
-        return f"{value['name']}({options})" if options else str(value["name"])
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "-".join(short(each) for each in value) or "linear"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""tracking.uri: what it means below the root of a repository, and whether it can work, before MLflow tries.
+"""The address of the MLflow store, ``tracking.uri``: resolve it, and check that the store can be used.
 
-MLflow retries a database that cannot be opened, and a server that does not answer, for minutes. What is wrong with a
-SQLite file is found here in a moment; a server has ``ANSWER_SECONDS``.
+MLflow itself retries for minutes if a database cannot be opened or a server does not answer. The checks here
+find a bad SQLite file at once, and a silent server within ``ANSWER_SECONDS``.
 """
 
 from __future__ import annotations
@@ -12,34 +12,42 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import requests
 
 from pipeline.errors import UserError
+from pipeline.store.layout import PARAMS_FILE
 
 __all__ = ["ANSWER_SECONDS", "KEY", "check", "impatient", "readable", "resolve", "sqlite_path"]
 
-KEY = "params.yaml: tracking.uri"
+KEY = f"{PARAMS_FILE}: tracking.uri"
 ANSWER_SECONDS = 5.0
-"""For a connection to a server, and again for its first answer."""
+"""Longest wait for a connection to a server, and again for its first answer."""
 
-HERE = "sqlite:///mlflow.db keeps the runs in a file beside params.yaml"
+HERE = f"sqlite:///mlflow.db keeps the runs in a file beside {PARAMS_FILE}"
 DATABASES = ("postgresql", "mysql", "mssql")
 
 
 def readable(uri: str) -> str:
-    """The URI without a password."""
-    return re.sub(r"//[^@/]*@", "//***@", uri)
+    """The URI without its user and password, for messages; of a quoted SQLite file its path."""
+    plain = uri.removesuffix("?uri=true").replace("sqlite:///file:", "sqlite:///")
+    return re.sub(r"//[^@/]*@", "//***@", uri if plain == uri else unquote(unquote(plain)))
 
 
 def sqlite_path(uri: str, root: Path) -> Path | None:
-    """The file of a SQLite URI; None for another kind of URI."""
+    """The file of a SQLite URI; None for another kind of URI.
+
+    Raises:
+        UserError: it names no file.
+    """
     if not uri.startswith("sqlite:"):
         return None
     path = uri.removeprefix("sqlite:///").partition("?")[0]
     if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
         raise UserError(f"{KEY}: {uri!r} names no file. {HERE}; sqlite:////folder/mlflow.db anywhere.")
+    if path.startswith("file:"):
+        path = unquote(unquote(path.removeprefix("file:")))
     return root / path
 
 
@@ -47,12 +55,15 @@ def resolve(uri: str, root: Path) -> str:
     """The URI with a relative SQLite path made absolute, below ``root``.
 
     Raises:
-        UserError: it is of a kind that MLflow does not store runs in.
+        UserError: MLflow has no such kind of store, or the URI names no file or host.
     """
     path = sqlite_path(uri, root)
     if path is not None:
         query = uri.partition("?")[2]
-        return f"sqlite:///{path.absolute()}" + (f"?{query}" if query else "")
+        file = str(path.absolute())
+        if set(file) & set("?#%"):  # SQLAlchemy unquotes the address once, and SQLite its file name
+            file, query = f"file:{quote(quote(file))}", "uri=true"
+        return f"sqlite:///{file}" + (f"?{query}" if query else "")
     parts = urlsplit(uri)
     if parts.scheme.partition("+")[0] in (*DATABASES, "databricks", "databricks-uc") or uri == "databricks":
         return uri
@@ -67,10 +78,10 @@ def resolve(uri: str, root: Path) -> str:
 
 
 def check(uri: str) -> None:
-    """Try a resolved URI, quickly.
+    """Check quickly whether the store at a resolved URI can be used.
 
     Raises:
-        UserError: the file cannot be opened or written, is no database, or is locked; the server does not answer.
+        UserError: the file cannot be written, is not a database or is locked, or the server does not answer.
     """
     path = sqlite_path(uri, Path("/"))
     if path is not None:
@@ -92,7 +103,7 @@ def _check_file(path: Path) -> None:
     except (OSError, sqlite3.Error) as error:
         cure = f"Correct the path; {HERE}."
         if "locked" in str(error):
-            cure = "Another process is writing to it; run again when it has ended."
+            cure = "Another process is writing to it. Run this again when that process has ended."
         elif "not a database" in str(error):
             cure = "Move that file away, or name another."
         raise UserError(f"{KEY}: the MLflow store {path} cannot be written: {error}. {cure}") from None
@@ -100,7 +111,7 @@ def _check_file(path: Path) -> None:
 
 def _check_server(uri: str) -> None:
     try:
-        # Any answer will do: whether it is MLflow's, MLflow's client finds out.
+        # Any answer will do: MLflow's client reports a server that is not MLflow's.
         requests.get(uri, timeout=ANSWER_SECONDS, stream=True).close()
     except requests.RequestException as error:
         reason = "nothing listens there"
@@ -121,13 +132,13 @@ def _check_server(uri: str) -> None:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Let MLflow's client give up at once instead of after minutes."""
-    wanted = {
+    """Let MLflow's client give up at once within the block, and not after minutes."""
+    limits = {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(ANSWER_SECONDS)),
     }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    before = {name: os.environ.get(name) for name in limits}
+    os.environ.update(limits)
     try:
         yield
     finally:

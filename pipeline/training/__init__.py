@@ -1,1 +1,1 @@
-"""Training: packs of trials in worker processes, checkpoints, what the driver shows meanwhile."""
+"""Training: trials in worker processes, their checkpoints, and what the driver shows and logs meanwhile."""

@@ -1,7 +1,8 @@
-"""What happens in the driver while Ray Tune trains: a live table or plain lines, MLflow runs as they come.
+"""The driver's part of the training: show progress, record trials in MLflow, and record failures of workers.
 
-Ray knows packs; what happens to their trials comes as events (``pipeline.training.pack``), when it happens. The driver is the one writer of
-MLflow, and of the reasons of trials whose worker died before it could write its own.
+Ray Tune calls :class:`StudyCallback` in the driver as packs start, report and end. What happens to the trials
+of a pack arrives as events (``pipeline.training.pack``). Only the driver writes to MLflow. A worker writes
+the reason of a failure itself; if it dies before it can do so, the driver writes it.
 """
 
 from __future__ import annotations
@@ -20,53 +21,61 @@ from rich.live import Live
 from pipeline.errors import UserError
 from pipeline.store.layout import Store
 from pipeline.study.trial import Trial
+from pipeline.study.wording import duration
 from pipeline.training.pack import Event
-from pipeline.training.progress import Progress, duration
+from pipeline.training.progress import Progress
 from pipeline.training.recorder import Recorder
 from pipeline.training.run import record_failure
 
 __all__ = ["StudyCallback"]
 
 PLAIN_SECONDS = 15.0
-"""Between two status lines where there is no terminal."""
+"""Time between two lines of progress if the output is not a terminal."""
 
 
 @dataclass
 class Attempt:
-    """One process that trains a pack, as far as it has told."""
+    """One process that trains a pack, as far as its events have arrived."""
 
     began: float = 0.0
-    """On the clock."""
+    """Time of day, in seconds since 1970."""
     live: dict[str, Trial] = field(default_factory=dict)
-    """Trial key -> a trial that trains."""
-    told: bool = False
-    """It said of a trial why that failed."""
+    """Trial key -> a trial that is being trained."""
+    reported_failure: bool = False
+    """Whether the worker has reported the failure of a trial."""
 
 
 class StudyCallback(Callback):
-    """Called by Ray Tune in the driver, as packs start, report and end."""
+    """Shows and records a study while Ray Tune trains it. A trial of Ray Tune's is a pack of ours."""
 
     def __init__(
         self,
         trials: Sequence[Trial],
         cost: Callable[[Trial], float],
         store: Store,
-        tracker: Recorder,
+        recorder: Recorder,
         last_attempt: Mapping[str, int],
     ) -> None:
-        """``cost``: what one step of a trial takes, in any unit; ``last_attempt``: as for :class:`pipeline.training.pack.Pack`."""
+        """Show and record ``trials``.
+
+        Args:
+            cost: the amount of computation of one step of a trial, in any unit.
+            last_attempt: trial key -> number of failed attempts after which a trial is not tried again.
+        """
         console = Console()
         self.progress = Progress(trials, cost)
         self.store = store
-        self.tracker = tracker
+        self.recorder = recorder
         self.live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self.printed = time.monotonic()
         self.last_attempt = last_attempt
         self.attempts: dict[str, Attempt] = {}
-        self.tracking = True
+        self.recording = True
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
-        return Callback, ()  # Tune pickles its settings for a restore that we never make
+        return Callback, ()  # Tune pickles callbacks for a restore, which we do not use
+
+    # --- called by Ray Tune ---------------------------------------------------------------------------------
 
     def setup(self, *arguments: Any, **info: Any) -> None:
         if self.live is not None:
@@ -77,7 +86,7 @@ class StudyCallback(Callback):
         if self.live is not None:
             self.live.update(self.progress.table(), refresh=True)
         elif now - self.printed >= PLAIN_SECONDS:
-            self.say(self.progress.line())
+            self.print(self.progress.line())
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.attempts[trial.trial_id] = Attempt(time.time())
@@ -86,113 +95,116 @@ class StudyCallback(Callback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         for event in result.get("events", ()):
-            self.on_event(event, self.attempt(trial))
-
-    def on_event(self, event: Event, attempt: Attempt) -> None:
-        """A worker tells of one of its trials, or of its pack."""
-        if event.kind == "line":
-            self.say(event.content["text"])
-            return
-        ours = self.progress.trials[event.key]
-        if event.kind == "started":
-            attempt.live[ours.key] = ours
-            self.progress.running[ours.key] = {}
-            self.track("start_trial", ours)
-        elif event.kind == "row":
-            self.progress.running[ours.key].update(event.content)
-        else:
-            attempt.live.pop(ours.key, None)
-            if event.kind == "ended":
-                self.ended(ours)
-            else:
-                attempt.told = True
-                self.failed(ours, event.content["reason"])
+            self.on_event(event, self.attempt_at(trial))
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        for ours in self.left(trial):  # none, but where it was stopped from outside
-            self.ended(ours)
+        for ours in self.unfinished(trial):  # none, unless the pack was stopped from outside
+            self.on_end(ours)
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.died(trial)
+        self.on_worker_error(trial)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.died(trial)
-        for ours in self.left(trial):  # there is no next attempt for the others
-            self.failed(ours, self.note(ours, trial, 0.0, None), last=True)
-
-    def ended(self, ours: Trial) -> None:
-        """Say and log how a trial ended, where it did; the run folder says what is there otherwise."""
-        self.progress.running.pop(ours.key, None)
-        result = self.store.result(ours.dataset, ours.key)
-        if result is None:
-            return
-        self.progress.ended[ours.key] = result["status"]
-        self.say(
-            f"{len(self.progress.ended)}/{len(self.progress.trials)} {result['status']}: {ours.dataset} {ours.name}, "
-            f"{duration(result['seconds'])}"
-            + (f", {result['images_per_second']:.0f} images/s" if result["images_per_second"] else "")
-        )
-        self.track("finish_trial", ours, result, self.store.history(ours.dataset, ours.key))
-
-    def failed(self, ours: Trial, reason: str, *, last: bool = False) -> None:
-        """Say that an attempt at a trial failed; where it was the last one, that is how the trial ended."""
-        self.progress.running.pop(ours.key, None)
-        attempts = (self.store.failure(ours.dataset, ours.key) or {}).get("attempts", 0)
-        if not last and attempts < self.last_attempt[ours.key]:
-            self.say(f"trying again: {ours.dataset} {ours.name}: {reason}")
-            return
-        self.progress.ended[ours.key] = "failed"
-        self.say(f"failed: {ours.dataset} {ours.name}: {reason}")
-        self.track("fail_trial", ours, reason)
-
-    def died(self, trial: Any) -> None:
-        """A worker ended by an error: record it of the trials of which it could not do so itself."""
-        attempt = self.attempt(trial)
-        for ours in self.left(trial):
-            self.ended(ours)  # where it did, and the worker died before it told
-        live = [ours for ours in self.left(trial) if ours.key in attempt.live]
-        # before any had started, it is said of all
-        lost = live if live or attempt.told else self.left(trial)
-        for ours in lost:
-            self.failed(ours, self.note(ours, trial, attempt.began, len(live) or None))
-        attempt.live.clear()
-
-    def note(self, ours: Trial, trial: Any, since: float, together: int | None) -> str:
-        """The reason of a failure: what the worker wrote ``since``, or, where it died too soon, what Ray knows."""
-        path = self.store.run(ours.dataset, ours.key) / "failure.json"
-        if not path.exists() or path.stat().st_mtime < since:
-            record_failure(ours, self.store, *reason_of(trial), together)
-        failure = self.store.failure(ours.dataset, ours.key)
-        return failure["reason"] if failure else "unknown"
-
-    def attempt(self, trial: Any) -> Attempt:
-        return self.attempts.setdefault(trial.trial_id, Attempt())
-
-    def left(self, trial: Any) -> list[Trial]:
-        """The trials of a pack of which nothing final is known."""
-        keys = (Trial.from_config(config).key for config in trial.config["trials"])
-        return [self.progress.trials[key] for key in keys if key not in self.progress.ended]
+        self.on_worker_error(trial)
+        for ours in self.unfinished(trial):  # there is no next attempt for the others
+            self.on_failure(ours, self.reason_for(ours, trial, 0.0, None), last=True)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
         self.close()
 
+    # --- what happens to a trial ----------------------------------------------------------------------------
+
+    def on_event(self, event: Event, attempt: Attempt) -> None:
+        """A worker reports an event of one of its trials, or a message about its pack."""
+        if event.kind == "message":
+            self.print(event.content["text"])
+            return
+        trial = self.progress.trials[event.key]
+        if event.kind == "started":
+            attempt.live[trial.key] = trial
+            self.progress.running[trial.key] = {}
+            self.record("start_trial", trial)
+        elif event.kind == "row":
+            self.progress.running[trial.key].update(event.content)
+        else:
+            attempt.live.pop(trial.key, None)
+            if event.kind == "ended":
+                self.on_end(trial)
+            else:
+                attempt.reported_failure = True
+                self.on_failure(trial, event.content["reason"])
+
+    def on_end(self, trial: Trial) -> None:
+        """Print and record the result of a trial, if its run folder holds one."""
+        self.progress.running.pop(trial.key, None)
+        result = self.store.result(trial.dataset, trial.key)
+        if result is None:
+            return
+        self.progress.ended[trial.key] = result["status"]
+        count = f"{len(self.progress.ended)}/{len(self.progress.trials)}"
+        rate = f", {result['images_per_second']:.0f} images/s" if result["images_per_second"] else ""
+        name = f"{trial.dataset} {trial.name}"
+        self.print(f"{count} {result['status']}: {name}, {duration(result['seconds'])}{rate}")
+        self.record("finish_trial", trial, result, self.store.history(trial.dataset, trial.key))
+
+    def on_failure(self, trial: Trial, reason: str, *, last: bool = False) -> None:
+        """Print that an attempt at a trial failed; if it was the last one, record the trial as failed."""
+        self.progress.running.pop(trial.key, None)
+        attempts = (self.store.failure(trial.dataset, trial.key) or {}).get("attempts", 0)
+        if not last and attempts < self.last_attempt[trial.key]:
+            self.print(f"trying again: {trial.dataset} {trial.name}: {reason}")
+            return
+        self.progress.ended[trial.key] = "failed"
+        self.print(f"failed: {trial.dataset} {trial.name}: {reason}")
+        self.record("fail_trial", trial, reason)
+
+    def on_worker_error(self, pack: Any) -> None:
+        """A worker ended with an error: record it for the trials for which the worker could not do so."""
+        attempt = self.attempt_at(pack)
+        for trial in self.unfinished(pack):
+            self.on_end(trial)  # it may have ended without a report, if the worker died in between
+        live = [trial for trial in self.unfinished(pack) if trial.key in attempt.live]
+        # If no trial had started, the error concerns all of them.
+        lost = live if live or attempt.reported_failure else self.unfinished(pack)
+        for trial in lost:
+            self.on_failure(trial, self.reason_for(trial, pack, attempt.began, len(live) or None))
+        attempt.live.clear()
+
+    def reason_for(self, trial: Trial, pack: Any, since: float, together: int | None) -> str:
+        """Why a trial failed: the reason that the worker wrote after ``since``, or else Ray's."""
+        path = self.store.run(trial.dataset, trial.key) / "failure.json"
+        if not path.exists() or path.stat().st_mtime < since:
+            record_failure(trial, self.store, *reason_of(pack), together)
+        failure = self.store.failure(trial.dataset, trial.key)
+        return failure["reason"] if failure else "unknown"
+
+    def attempt_at(self, pack: Any) -> Attempt:
+        return self.attempts.setdefault(pack.trial_id, Attempt())
+
+    def unfinished(self, pack: Any) -> list[Trial]:
+        """The trials of a pack that have neither ended nor failed for the last time."""
+        keys = (Trial.from_config(config).key for config in pack.config["trials"])
+        return [self.progress.trials[key] for key in keys if key not in self.progress.ended]
+
+    # --- output ---------------------------------------------------------------------------------------------
+
     def close(self) -> None:
-        """Show how it ended and give the terminal back; may be called twice."""
+        """Show the last table and release the terminal. It may be called twice."""
         if self.live is not None and self.live.is_started:
             self.live.update(self.progress.table(), refresh=True)
             self.live.stop()
 
-    def track(self, method: str, *arguments: Any) -> None:
-        """Tell MLflow; a store that is gone does not stop the training, the stage tries once more at its end."""
-        if not self.tracking:
+    def record(self, method: str, *arguments: Any) -> None:
+        """Call the recorder. If its store fails, training goes on; the stage logs all runs at its end."""
+        if not self.recording:
             return
         try:
-            getattr(self.tracker, method)(*arguments)
+            getattr(self.recorder, method)(*arguments)
         except UserError as error:
-            self.tracking = False
-            self.say(f"MLflow: {error} Training goes on; the runs are logged at the end.")
+            self.recording = False
+            self.print(f"MLflow: {error} Training goes on; the runs are logged at the end.")
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         self.printed = time.monotonic()
         if self.live is not None:
             self.live.console.print(f"tune: {line}", highlight=False)
@@ -200,14 +212,14 @@ class StudyCallback(Callback):
             print(f"tune: {line}", file=sys.stdout, flush=True)
 
 
-def reason_of(trial: Any) -> tuple[str, str]:
-    """(one line, all that is known) about a Ray Tune trial whose worker could not say itself why it ended."""
-    path = trial.error_file
+def reason_of(pack: Any) -> tuple[str, str]:
+    """(one line, all that is known) of Ray's error for a pack whose worker reported none."""
+    path = pack.error_file
     text = Path(path).read_text() if path and Path(path).exists() else ""
-    # Ray heads each of a trial's failures with "Failure # n (occurred at ...)"; the last one is meant.
+    # Ray heads each failure of a pack with "Failure # n (occurred at ...)"; the last one is meant.
     last = text.rpartition("(occurred at")[2].partition("\n")[2].strip()
     lines = [line.strip() for line in last.splitlines() if line.strip()]
     if not lines:
-        return "the worker process ended without a word", ""
+        return "the worker process ended without an error message", ""
     is_traceback = any(line.startswith("Traceback") for line in lines)
     return (lines[-1] if is_traceback else lines[0]), last

@@ -1,14 +1,15 @@
-"""Several trials in one process, as many at a time as wanted and as fit, sharing one copy of their data.
+"""Train the trials of a pack in one process: as many side by side as pay and as fit into memory.
 
-    waiting --(room in memory)--> live --(last step, or the loss not finite)--> ended
-                                   |----(an error of its own)----------------> failed; the others go on
-                                   '----(the device fails)-------------------> every live one failed; no more is done
+    waiting --(memory suffices)--> live --(last step, or the loss is not finite)--> ended
+                                    |----(an error of its own)--------------------> failed; the others go on
+                                    '----(the device fails)-----------------------> all live ones failed; end
 
-A trial that becomes live is brought to its first row by itself, which tells what it takes of the device's memory; then all live trials go from
-row to row together. Another is admitted while the free memory is at least 1.25 times the most that one has taken so far.
+A trial that becomes live is brought to its first row alone, which shows how much of the device's memory it
+uses. Then all live trials advance from row to row together. Another trial is admitted while the free memory
+is at least 1.25 times the most that one trial has used so far.
 
-Each trial has its own folder, log, history and checkpoint (``pipeline.training.run``), and its result is what it would be alone, bit for bit
-(``vaecore.packing``). A trial alone is a pack of one.
+Each trial has its own folder, log, history and checkpoint (``pipeline.training.run``). Its result is the
+same, bit for bit, as if it had been trained alone (``vaecore.lockstep``). A single trial is a pack of one.
 """
 
 from __future__ import annotations
@@ -22,40 +23,40 @@ from typing import Any, Literal
 
 from pipeline.store.layout import Store
 from pipeline.study.trial import Trial
-from pipeline.training.assignment import smaller
-from pipeline.training.pack_size import Growth
+from pipeline.training.assignment import limit_after
+from pipeline.training.pack_size import PackSize
 from pipeline.training.run import Run, data_of, reason_of
+from vaecore.lockstep import advance
 from vaecore.memory import device_failure, free_memory
-from vaecore.packing import advance
 from vaecore.training import Diverged, Row
 
 __all__ = ["Event", "Pack", "PackFailed", "train"]
 
 ROOM = 1.25
-"""What must be free, in units of the most that a trial has taken: trials of another family may take more."""
+"""Free memory that another trial requires, relative to the most that a trial has used: families differ."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happened: to the trial ``key``, or, said of all of them, with no key."""
+    """Something that happened to the trial ``key``, or a message about the pack, which has no key."""
 
-    kind: Literal["started", "row", "ended", "failed", "line"]
+    kind: Literal["started", "row", "ended", "failed", "message"]
     key: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
-    """A row: step, distortion, rate. Failed: reason. A line: text."""
+    """row: step, distortion, rate. failed: reason. message: text. Empty otherwise."""
 
 
-class PackFailed(RuntimeError):  # noqa: N818 - like Diverged, what became of it
-    """Trials of a pack failed; each has its reason in its folder."""
+class PackFailed(RuntimeError):  # noqa: N818 - named like Diverged, after the outcome
+    """Several trials of a pack failed; the reason of each is in its folder."""
 
 
 def train(trials: Sequence[Trial], store: Store, **options: Any) -> Iterator[list[Event]]:
-    """Train ``trials`` that are not finished, in one process; the options are :class:`Pack`'s. See :meth:`Pack.rounds`."""
+    """Train the unfinished ones of ``trials`` in this process: :meth:`Pack.rounds` of a :class:`Pack`."""
     return Pack(trials, store, **options).rounds()
 
 
 class Pack:
-    """Trials of one data set, to be trained in one process."""
+    """Trials of one data set that are trained in one process."""
 
     def __init__(
         self,
@@ -67,11 +68,11 @@ class Pack:
         checkpoint_seconds: float = 30.0,
         last_attempt: Mapping[str, int] | None = None,
     ) -> None:
-        """Finished trials are skipped, and where a device has failed before, fewer train side by side.
+        """Finished trials are skipped. If the device has failed before, fewer trials train side by side.
 
         Args:
-            side_by_side: trials that train at a time; None finds out.
-            last_attempt: trial key -> the number of failed attempts after which it is left alone.
+            side_by_side: number of trials that train at a time; None finds it by measurement.
+            last_attempt: trial key -> number of failed attempts after which the trial is skipped.
         """
         failures = {trial.key: store.failure(trial.dataset, trial.key) or {} for trial in trials}
         runs = [
@@ -82,36 +83,37 @@ class Pack:
         ]
         self.dataset = trials[0].dataset
         self.device = device
-        self.size = len(runs)
+        self.total = len(runs)
         self.waiting = deque(runs)
         self.live: list[Run] = []
         self.errors: list[Exception] = []
-        wanted = min(side_by_side or self.size, self.size)
-        limits = [limit for failure in failures.values() if (limit := smaller(failure)) is not None]
-        largest = max(1, min([wanted, *limits]))
-        self.growth = Growth(largest, fixed=side_by_side is not None)
-        self._reduced = largest < wanted
-        self._most_taken = 0  # bytes
+        requested = min(side_by_side or self.total, self.total)
+        limits = [limit for failure in failures.values() if (limit := limit_after(failure)) is not None]
+        largest = max(1, min([requested, *limits]))
+        self.size = PackSize(largest, fixed=side_by_side is not None)
+        self._reduced = largest < requested
+        self._most_used = 0  # bytes
         self._free_at_first: int | None = None
-        self._said = False  # that not all fit
-        self._mark = 0.0  # the worker's time is accounted for up to here
+        self._reported_full = False  # whether it was reported that not all trials fit into memory
+        self._accounted_until = 0.0  # on the clock: up to here the worker's time is shared out
 
     def rounds(self) -> Iterator[list[Event]]:
-        """Train to the end of all; yields what happened, at least once per row.
+        """Train all trials to their ends; yield the events, at least once per row.
 
         Raises:
-            Exception: what a trial failed of, where it was the only one.
-            PackFailed: several failed.
+            Exception: the error of a trial, if one failed.
+            PackFailed: several trials failed.
         """
         try:
             if self._reduced:
-                yield [self._line(f"at most {self.growth.largest} of a pack of {self.size} train side by side: the device failed with more")]  # fmt: skip
+                limit = f"at most {self.size.largest} of a pack of {self.total} train side by side"
+                yield [self._message(f"{limit}: the device failed with more")]
             while self.waiting or self.live:
-                while self.waiting and len(self.live) < self.growth.size:
+                while self.waiting and len(self.live) < self.size.current:
                     if not self._has_room():
-                        self.growth.stop(len(self.live))
-                        if not self._said:
-                            yield [self._not_all_fit()]
+                        self.size.limit(len(self.live))
+                        if not self._reported_full:
+                            yield [self._report_full()]
                         break
                     yield from self._admit(self.waiting.popleft())
                 if self.live:
@@ -123,19 +125,19 @@ class Pack:
             raise self.errors[0]
         if self.errors:
             reasons = dict.fromkeys(reason_of(error) for error in self.errors)
-            raise PackFailed(f"{len(self.errors)} of {self.size} trials failed: {'; '.join(reasons)}")
+            raise PackFailed(f"{len(self.errors)} of {self.total} trials failed: {'; '.join(reasons)}")
 
     def _has_room(self) -> bool:
-        """Whether another trial may become live. The first always may: there is nothing to wait for."""
+        """Whether memory suffices for another trial. The first is always admitted."""
         if not self.live:
             return True
         free = self._free()
-        return free is None or free >= ROOM * self._most_taken
+        return free is None or free >= ROOM * self._most_used
 
     def _free(self) -> int | None:
         try:
             return free_memory(self.device)
-        except RuntimeError:  # the device is lost; the next round will find so too, and say why
+        except RuntimeError:  # the device is lost: the next round fails too, and reports why
             return None
 
     def _admit(self, run: Run) -> Iterator[list[Event]]:
@@ -155,11 +157,11 @@ class Pack:
             self.live.remove(run)
             yield [Event("ended", run.trial.key)]
             return
-        self._mark = time.monotonic()
-        yield self._settle([run], advance([run.training]))
+        self._accounted_until = time.monotonic()
+        yield self._record([run], advance([run.training]))
         after = self._free()
         if before is not None and after is not None:
-            self._most_taken = max(self._most_taken, before - after)
+            self._most_used = max(self._most_used, before - after)
             self._free_at_first = before if self._free_at_first is None else self._free_at_first
 
     def _round(self) -> list[Event]:
@@ -171,15 +173,15 @@ class Pack:
         outcomes = advance(trainings)
         seconds = time.monotonic() - began
         images += sum(training.step * training.settings.batch_size for training in trainings)
-        self.growth.measured(len(runs), images, seconds)
-        return self._settle(runs, outcomes)
+        self.size.record_round(len(runs), images, seconds)
+        return self._record(runs, outcomes)
 
-    def _settle(self, runs: Sequence[Run], outcomes: Sequence[Row | Exception]) -> list[Event]:
-        """Keep what ``runs`` came to; it took them the time since the last account."""
+    def _record(self, runs: Sequence[Run], outcomes: Sequence[Row | Exception]) -> list[Event]:
+        """Record each run's outcome of a round, and its share of the time since the last round."""
         now = time.monotonic()
-        seconds, self._mark = now - self._mark, now
+        seconds, self._accounted_until = now - self._accounted_until, now
         for run in runs:
-            run.spend(seconds, len(runs))
+            run.add_seconds(seconds, len(runs))
         errors = {
             run: outcome
             for run, outcome in zip(runs, outcomes, strict=True)
@@ -195,12 +197,12 @@ class Pack:
         return events + (self._fail(errors) if errors else [])
 
     def _keep(self, run: Run, outcome: Row | Exception) -> Iterator[Event]:
-        """Keep a row or a divergence."""
+        """Keep a row or a divergence in the trial's folder."""
         if isinstance(outcome, Diverged):
             run.finish(diverged_at=outcome.step)
         else:
             assert not isinstance(outcome, Exception)
-            run.take(outcome)
+            run.record(outcome)
             step, terms = outcome
             shown = {name: terms[name] for name in ("distortion", "rate")}
             yield Event("row", run.trial.key, {"step": step, **shown})
@@ -211,7 +213,7 @@ class Pack:
         yield Event("ended", run.trial.key)
 
     def _fail(self, errors: Mapping[Run, Exception]) -> list[Event]:
-        """End the trials that failed; where it was the device, every live one, and the pack with them."""
+        """End the trials that failed; if the device failed, end all live trials and the pack."""
         lost = next((error for error in errors.values() if device_failure(error)), None)
         failed = {run: errors.get(run, lost) for run in self.live} if lost is not None else dict(errors)
         together = len(self.live) if lost is not None else None
@@ -222,7 +224,7 @@ class Pack:
             self.live.remove(run)
             self.errors.append(error)
             events.append(Event("failed", run.trial.key, {"reason": reason_of(error)}))
-        for error in self.errors:  # what their frames hold is the memory of trials that are gone
+        for error in self.errors:  # their frames would keep the memory of the failed trials
             error.__traceback__ = error.__context__ = error.__cause__ = None
         if lost is not None:
             for run in self.waiting:
@@ -230,15 +232,16 @@ class Pack:
             self.waiting.clear()
         return events
 
-    def _not_all_fit(self) -> Event:
-        """Say that trials wait for memory: once, and in their logs."""
-        self._said = True
-        fit, free = len(self.live), (self._free_at_first or 0) / 1e9
-        line = self._line(f"{fit} of a pack of {self.size} fit into {free:.1f} GB of free memory; the others train after them")  # fmt: skip
+    def _report_full(self) -> Event:
+        """Report once, also in the logs of the waiting trials, that they wait for memory."""
+        self._reported_full = True
+        fit, free = f"{len(self.live)} of a pack of {self.total}", (self._free_at_first or 0) / 1e9
+        text = f"{fit} fit into {free:.1f} GB of free memory; the others train after them"
+        message = self._message(text)
         for run in self.waiting:
             with suppress(OSError):
-                run.log.info("%s", line.content["text"])
-        return line
+                run.log.info("%s", message.content["text"])
+        return message
 
-    def _line(self, text: str) -> Event:
-        return Event("line", content={"text": f"{self.dataset}: {text}"})
+    def _message(self, text: str) -> Event:
+        return Event("message", content={"text": f"{self.dataset}: {text}"})

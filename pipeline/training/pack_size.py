@@ -1,55 +1,53 @@
-"""How many trials train side by side, where nobody can know the best number beforehand.
+"""Find the number of trials to train side by side from the measured images per second.
 
     size n = 1, 2, 4, ...        while r(2n) ≥ 1.1 r(n),    r(n): images/s of n trials together
 
-A device that a single trial leaves idle takes a second one for almost nothing; at some number it is busy, and more of them only take memory.
-The number that paid last stays.
+A device that a single trial leaves idle trains a second one at almost no cost. From some number on it is
+busy, and further trials only use memory. The size is doubled until doubling no longer pays; then the last
+size that paid stays.
 """
 
 from __future__ import annotations
 
-__all__ = ["Growth"]
+__all__ = ["PackSize"]
 
 GAIN = 1.1
-"""What doubling the number must do to the sum of images/s to be kept."""
+"""Doubling the size is kept if it raises the images/s at least by this factor."""
 ROUNDS, SECONDS = 2, 1.0
-"""A rate is measured over at least so much."""
+"""Least number of rounds, and least time, over which a rate is measured."""
 
 
-class Growth:
-    """The number of trials to train side by side, ``size``, from 1 to ``largest``, by the rates that it is told."""
+class PackSize:
+    """The number of trials to train side by side, ``current``, between 1 and ``largest``."""
 
     def __init__(self, largest: int, *, fixed: bool = False) -> None:
-        """``fixed``: ``largest`` it is."""
+        """``fixed``: the size is ``largest`` from the start, and no rate is measured."""
         self.largest = largest
-        self.size = largest if fixed else 1
+        self.current = largest if fixed else 1
         self.settled = fixed or largest == 1
-        self._before: tuple[int, float] = (1, 0.0)  # the size before this one, and its rate
+        self._before: tuple[int, float] = (1, 0.0)  # the previous size and its rate
         self._measured = (0, 0, 0.0)  # rounds, images, seconds at this size
 
-    def measured(self, together: int, images: int, seconds: float) -> None:
-        """In ``seconds``, ``together`` trials took ``images`` images."""
-        if self.settled or together != self.size:
+    def record_round(self, trials: int, images: int, seconds: float) -> None:
+        """Account for a round in which ``trials`` side by side processed ``images`` in ``seconds``."""
+        if self.settled or trials != self.current:
             return
         rounds, all_images, all_seconds = self._measured
-        self._measured = rounds, all_images, all_seconds = (
-            rounds + 1,
-            all_images + images,
-            all_seconds + seconds,
-        )
+        rounds, all_images, all_seconds = rounds + 1, all_images + images, all_seconds + seconds
+        self._measured = rounds, all_images, all_seconds
         if rounds < ROUNDS or all_seconds < SECONDS:
             return
         rate = all_images / all_seconds
         size_before, rate_before = self._before
         if rate < GAIN * rate_before:
-            self.stop(size_before)
-        elif self.size == self.largest:
+            self.limit(size_before)
+        elif self.current == self.largest:
             self.settled = True
         else:
-            self._before, self._measured = (self.size, rate), (0, 0, 0.0)
-            self.size = min(2 * self.size, self.largest)
+            self._before, self._measured = (self.current, rate), (0, 0, 0.0)
+            self.current = min(2 * self.current, self.largest)
 
-    def stop(self, size: int) -> None:
-        """No more than ``size`` from now on."""
-        self.size = self.largest = min(self.size, max(1, size))
+    def limit(self, size: int) -> None:
+        """Stop growing, and keep to at most ``size`` trials from now on."""
+        self.current = self.largest = min(self.current, max(1, size))
         self.settled = True

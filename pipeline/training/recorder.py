@@ -1,4 +1,4 @@
-"""What the driver tells of a study while it trains, and to whom: the interface of a tracker of runs."""
+"""The interface through which the driver records the trials of a study while it trains them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["Recorder"]
 
 
 class Recorder(Protocol):
-    """Keeps runs; ``pipeline.tracking.tracker`` does so in MLflow."""
+    """Keeps a record of each trial; ``pipeline.tracking.tracker`` keeps it in MLflow."""
 
     def start_trial(self, trial: Trial) -> None:
-        """The trial starts to train."""
+        """The trial has started to train."""
 
     def finish_trial(self, trial: Trial, result: Mapping[str, Any], history: pd.DataFrame) -> None:
-        """The trial has a result."""
+        """The trial has a result: it is finished, or it diverged."""
 
     def fail_trial(self, trial: Trial, reason: str) -> None:
-        """The trial ended without a result."""
+        """The trial has ended without a result."""

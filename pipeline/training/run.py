@@ -1,12 +1,12 @@
-"""One trial being run: its folder, its log, its history, and where it stands.
+"""The run of one trial: its training, and the files in its folder (log, history, checkpoint, result).
 
-A run is told what happens to its training (a row, its end, a failure) and keeps it in the trial's folder, whoever drives the training and
-whatever trains beside it: a trial alone is a pack of one (``pipeline.training.pack``).
+``pipeline.training.pack`` advances the training and reports each row, the end or a failure to the run, which
+keeps it in the trial's folder. Times in the result:
 
-    seconds    of the worker's time, the share that the trial had: 1/n of every round in which n trained. The sum over trials is the
-               time that devices were used.
-    elapsed    seconds on the clock from its start to its end, in which others trained too
-    together   the most trials, itself among them, that trained side by side while it did
+    seconds     the trial's share of the worker's time: 1/n of every round in which n trials trained. The sum
+                over trials is the time for which devices were in use.
+    elapsed     seconds on the clock from the trial's start to its end, in which other trials trained too
+    together    the largest number of trials, this one included, that trained side by side
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from vaecore.training import Row, Training
 __all__ = ["Data", "Run", "data_of", "record_failure"]
 
 LOG_SECONDS = 5.0
-"""Between two lines of progress in a trial's log."""
+"""Least time between two lines of progress in a trial's log."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set as training takes it: one copy for all trials of a worker."""
+    """A data set on the device: one copy for all trials of a worker."""
 
     ready: Ready
     images: Images
     rows: Tensor | None
-    """int64 [n]: the rows to train on; None means all."""
+    """int64 [n]: numbers of the rows to train on; None means all."""
 
     def sampler(self, trial: Trial) -> Sampler:
-        """Batches of the rows to train on, with what the trial's family needs."""
+        """Batches of the rows to train on, with the labels or factors that the trial's family needs."""
         needs = needs_of(trial.family, trial.hyper)
         if needs not in self._samplers:
             self._samplers[needs] = sampler_of(self.ready, self.images, needs, self.rows)
@@ -66,7 +66,7 @@ class Data:
 
 
 def data_of(trial: Trial, store: Store, device: str) -> Data:
-    """The trial's data set, its images on ``device``: read and put there once per process, until another one is asked for."""
+    """The trial's data set, its images on ``device``. The last is kept: trials of one data set share it."""
     return _read(store.root, trial.dataset, trial.checksum, device)
 
 
@@ -81,7 +81,8 @@ def _read(root: Path, dataset: str, checksum: str, device: str) -> Data:
 class Run:
     """A trial from its start, or its last checkpoint, to its end.
 
-    ``start``, then ``spend`` and ``take`` for every row, then ``finish``; or ``fail`` at any moment. ``close`` is the end of all.
+    Call ``start``, then ``add_seconds`` and ``record`` for every row, then ``finish``; or ``fail`` at any
+    moment. ``close`` releases the model and the log.
     """
 
     def __init__(
@@ -93,18 +94,18 @@ class Run:
         self.checkpoint_seconds = checkpoint_seconds
         self.folder = store.run(trial.dataset, trial.key)
         self.training: Training | None = None
-        """What to advance; None before the start and after the end."""
+        """None before the start and after the end."""
         self.seconds = 0.0
         self.together = 1
         self._history: list[dict[str, Any]] = []
         self._resumed = 0
-        self._first = 0  # the step, and below the seconds, that this attempt began with
-        self._earlier = 0.0
+        self._first_step = 0  # of this attempt
+        self._earlier_seconds = 0.0  # of earlier attempts
         self._began = self._saved = self._logged = 0.0
 
     @cached_property
     def log(self) -> logging.Logger:
-        """The trial's own: what it says is in ``trial.log`` and nowhere else. Makes the folder."""
+        """A logger that writes to the trial's ``trial.log`` alone. Creates the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         log = logging.Logger(self.trial.key, logging.INFO)
         handler = logging.FileHandler(self.folder / "trial.log")
@@ -114,14 +115,14 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether it has taken all of its steps."""
+        """Whether all steps are done."""
         return self.training is not None and self.training.step >= self.trial.training.steps
 
     def start(self, data: Data) -> None:
-        """Build the model and take up the last checkpoint, where there is one.
+        """Build the model and load the last checkpoint, if there is one.
 
         Raises:
-            ValueError: the checkpoint is another training's.
+            ValueError: the checkpoint is of another training.
         """
         self.log.info(
             "%s on %s (%s, %d threads)",
@@ -143,16 +144,16 @@ class Run:
         )
         now = self._began = self._saved = self._logged = time.monotonic()
         self._resume(training, now)
-        self._first, self._earlier = training.step, self.seconds
+        self._first_step, self._earlier_seconds = training.step, self.seconds
         self.training = training
 
-    def spend(self, seconds: float, together: int) -> None:
-        """So much of the worker's time went into a round of ``together`` trials of which this was one."""
+    def add_seconds(self, seconds: float, together: int) -> None:
+        """Account for a round of ``seconds`` in which ``together`` trials, this one included, trained."""
         self.seconds += seconds / together
         self.together = max(self.together, together)
 
-    def take(self, row: Row) -> None:
-        """Keep a row of the history; write a line to the log, and a checkpoint, where it is time."""
+    def record(self, row: Row) -> None:
+        """Keep a row of the history; from time to time, write a line to the log and a checkpoint."""
         step, terms = row
         self._history.append({"step": step, **terms})
         now = time.monotonic()
@@ -166,7 +167,11 @@ class Run:
             self._saved = now
 
     def finish(self, diverged_at: int | None = None) -> None:
-        """Leave the folder complete: the weights, the history, and how it went. ``diverged_at``: where the loss was not finite."""
+        """Complete the folder: weights, history, result.
+
+        Args:
+            diverged_at: the step at which the loss was not finite; None if it always was.
+        """
         training = self.training
         assert training is not None
         if diverged_at is not None:
@@ -179,7 +184,7 @@ class Run:
         with atomic(self.folder / "history.parquet") as temporary:
             history = self._history or {"step": pd.Series(dtype="int64")}
             pd.DataFrame(history).to_parquet(temporary, index=False)
-        images = (training.step - self._first) * self.trial.training.batch_size
+        images = (training.step - self._first_step) * self.trial.training.batch_size
         status = "finished" if diverged_at is None else "diverged"
         result = {
             "status": status,
@@ -187,7 +192,9 @@ class Run:
             "steps": training.step,
             "seconds": round(self.seconds, 3),
             "elapsed": round(time.monotonic() - self._began, 3),
-            "images_per_second": round(images / (self.seconds - self._earlier), 1) if images else None,
+            "images_per_second": round(images / (self.seconds - self._earlier_seconds), 1)
+            if images
+            else None,
             "together": self.together,
             "interruptions": self._resumed,
             "device": self.device,
@@ -204,20 +211,23 @@ class Run:
         self.close()
 
     def fail(self, error: Exception, together: int | None = None) -> None:
-        """Note why this attempt ended, in the log and in ``failure.json``; the checkpoint stays for the next one.
+        """Write the reason of a failure to the log and to ``failure.json``; keep the checkpoint.
 
-        ``together``: where the device failed, how many trials were training on it.
+        Args:
+            together: if the device failed, the number of trials that were training on it.
         """
         detail = "".join(traceback.format_exception(error))
         try:
             self.log.error("failed\n%s", detail.rstrip())
             record_failure(self.trial, self.store, reason_of(error), detail, together)
-        except OSError:  # the disk, which may be why it failed; the pack tells the driver what it knows
+        except (
+            OSError
+        ):  # the disk may be full, and the reason of the failure; the driver gets it from the pack
             pass
         self.close()
 
     def close(self) -> None:
-        """Let go of the training and of the log."""
+        """Release the training and close the log."""
         self.training = None
         for handler in self.log.handlers if "log" in self.__dict__ else ():
             handler.close()
@@ -238,7 +248,7 @@ class Run:
             torch.save(state, temporary)
 
     def _resume(self, training: Training, now: float) -> None:
-        """Take up the last checkpoint, where there is a whole one."""
+        """Load the last checkpoint, if there is one; a damaged one is removed."""
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
@@ -247,11 +257,11 @@ class Run:
         except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
             if device_failure(error):
                 raise
-            self.log.warning("checkpoint.pt is damaged (%s); training starts anew", error)
+            self.log.warning("checkpoint.pt is damaged (%s); training starts again", error)
             path.unlink()
             return
-        if saved.get("device", self.device) != self.device:  # whose random numbers are others
-            self.log.warning("the checkpoint is of a run on %s; training starts anew", saved["device"])
+        if saved.get("device", self.device) != self.device:  # its random numbers differ
+            self.log.warning("the checkpoint is of a run on %s; training starts again", saved["device"])
             return
         training.load_state_dict(saved["training"])
         self._history, self.seconds, self._resumed = saved["history"], saved["seconds"], saved["resumed"] + 1
@@ -266,9 +276,12 @@ def reason_of(error: BaseException) -> str:
 
 
 def record_failure(trial: Trial, store: Store, reason: str, detail: str, together: int | None = None) -> None:
-    """Note why an attempt failed; the next success removes it.
+    """Write ``failure.json``, which counts the attempts; a later success removes it.
 
-    ``together``: how many trials were training on the device when it failed or the worker died; None where that was not why.
+    Args:
+        reason: one line.
+        detail: all that is known, such as a traceback.
+        together: the number of trials on the device when it failed or the worker died; None otherwise.
     """
     path = store.run(trial.dataset, trial.key) / "failure.json"
     attempts = (read_json(path) or {}).get("attempts", 0) + 1

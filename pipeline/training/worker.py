@@ -1,4 +1,7 @@
-"""What Ray runs in a worker process: a pack of trials. It imports no more than that takes, so that a worker starts quickly."""
+"""The function that Ray runs in a worker process: train a pack of trials and report to the driver.
+
+It imports little, so that a worker starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ from pipeline.training.pack import Event, Pack
 __all__ = ["trainable"]
 
 REPORT_SECONDS = 1.0
-"""At most so often a worker tells the driver how far its trials are; when one starts or ends, it tells at once."""
+"""Least time between two reports of progress. The start and the end of a trial are reported at once."""
 
 
 def trainable(
     config: Mapping[str, Any], *, root: str, scheduling: Mapping[str, Any], last_attempt: Mapping[str, int]
 ) -> None:
-    """Train ``config["trials"]`` to their ends or failures, in the store at ``root``; report what happens.
+    """Train ``config["trials"]`` in the store at ``root`` and report the events to the driver.
 
-    Raises what the pack raises, so that Ray starts it again: in a new process, with the trials that are left.
+    An error of the pack is raised, so that Ray starts it again in a new process, with the remaining trials.
     """
     shares = Scheduling(**scheduling)
     torch.set_num_threads(threads_of(shares))
@@ -39,7 +42,7 @@ def trainable(
         checkpoint_seconds=shares.checkpoint_seconds,
         last_attempt=last_attempt,
     )
-    rows: dict[str, Event] = {}  # the last one of each trial
+    rows: dict[str, Event] = {}  # trial key -> its last row that is not reported yet
     reported = 0.0
     for events in pack.rounds():
         rows |= {event.key: event for event in events if event.kind == "row"}

@@ -11,7 +11,7 @@ from benchmarks import sprites
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with 130 of them."""
+    """The folder with the files of 130 images."""
     folder = tmp_path_factory.mktemp("sprites")
     sprites.write(130, folder)
     return folder

@@ -1,4 +1,4 @@
-"""The count of operations against PyTorch's own counter, which watches the step run."""
+"""The count of operations against PyTorch's own counter of a step that runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_count_is_what_pytorch_counts(family: str, side: int):
     assert flops.step(family, B, 10, shape) == counter.get_total_flops()
 
 
-def test_one_pass_of_the_critic_is_what_ours_does():
+def test_our_critic_needs_the_operations_of_one_pass():
     network = critic(10)
     z, permuted = torch.randn(2, B, 10).unbind()
     with FlopCounterMode(display=False) as counter:

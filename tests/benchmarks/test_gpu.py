@@ -1,4 +1,4 @@
-"""The script for a GPU on a CPU: every part runs, is not run again, and is left out where time is short."""
+"""The command for a GPU, on a CPU: every part runs, is not repeated, and is skipped if time is short."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import capture, carried, gpu, machine
+from benchmarks import capture, gpu, machine, wheelhouse
 from benchmarks.gpu import COMMANDS, PARTS, TASKS, Task
 
 CARD = {"kind": "cuda", "device": "NVIDIA H100 80GB HBM3", "cores": 16}
@@ -20,7 +20,7 @@ CARD = {"kind": "cuda", "device": "NVIDIA H100 80GB HBM3", "cores": 16}
 def test_every_part_runs_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(machine, "cores", lambda: 1)  # beside other tests, two threads wait for each other
+    monkeypatch.setattr(machine, "cores", lambda: 1)  # two threads are slow beside other tests
     options = ["--device", "cpu", "--out", str(tmp_path)]
     assert gpu.main(options) == 0
     written = {path.name: json.loads(path.read_text()) for path in tmp_path.glob("*.json")}
@@ -35,14 +35,14 @@ def test_every_part_runs_once(
     next(tmp_path.glob("capture-*.json")).unlink()
     assert gpu.main([*options, "--minutes", "0.01", "--parts", "capture", "published"]) == 0
     said = capsys.readouterr().out
-    assert "left out: needs about 10 s, 1 s are left" in said
-    assert "to go on: the same command" in said
+    assert "skipped: needs about 10 s, 1 s are left" in said
+    assert "to go on, run the same command" in said
     assert "done before" in said
     assert not list(tmp_path.glob("capture-*"))
 
 
 @pytest.mark.parametrize("device", TASKS)
-def test_tasks_are_commands_with_options_that_they_take(device: str):
+def test_tasks_have_valid_options(device: str):
     assert {task.part for task in TASKS[device]} == set(PARTS)
     assert len({task.name for task in TASKS[device]}) == len(TASKS[device])
     for task in TASKS[device]:
@@ -51,7 +51,7 @@ def test_tasks_are_commands_with_options_that_they_take(device: str):
             *getattr(settings, "families", ()),
             *getattr(settings, "networks", ()),
         )
-        assert ("minutes" in vars(settings)) == task.takes_the_rest
+        assert ("minutes" in vars(settings)) == task.resumable
 
 
 def test_a_result_on_a_gpu_says_so_in_its_name(tmp_path: Path):
@@ -84,11 +84,11 @@ def a_command(wrong: Exception | None = None, **content: object) -> ModuleType:
         (a_command(machine=machine.describe("cpu") | {"torch": "1.0"}), "done: ", "done: "),
         (a_command(machine=machine.describe("cpu") | {"vaecore": "other"}), "done: ", "done: "),
         (a_command(complete=False), "not complete: ", "not complete: "),
-        (a_command(failed=2), "FAILED (2 of it): ", "FAILED (2 of it) before: "),
+        (a_command(failed=2), "FAILED (2 in it): ", "FAILED (2 in it) before: "),
         (a_command(ValueError("no")), "FAILED: ValueError", "FAILED: ValueError"),
     ],
 )
-def test_what_counts_as_done(
+def test_only_a_complete_result_of_the_same_kind_counts_as_done(
     command: ModuleType, first: str, again: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(COMMANDS, "capture", command)
@@ -109,7 +109,7 @@ def test_on_a_cpu_results_are_not_put_among_the_others():
         gpu.parse(["--device", "cpu"])
 
 
-def test_a_check_tells_what_is_wrong(monkeypatch: pytest.MonkeyPatch):
+def test_a_check_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch):
     begin = capture.begin
     seeds = iter(range(100))
 
@@ -129,13 +129,13 @@ def test_packages_of_wheels_can_be_imported_within_the_block(tmp_path: Path):
         archive.writestr("carried_along/broken.py", "raise SystemError('of another version')")
         archive.writestr("carried_along-1.dist-info/METADATA", "Name: carried_along\nVersion: 1\n")
     before = list(sys.path)
-    with carried.unpacked(wheels):
-        assert carried.why_not("carried_along") == ""
+    with wheelhouse.unpacked(wheels):
+        assert wheelhouse.import_error("carried_along") == ""
         assert machine.version("carried_along") == "1"
-        assert carried.why_not("carried_along.broken") == "SystemError: of another version"
+        assert wheelhouse.import_error("carried_along.broken") == "SystemError: of another version"
     assert sys.path == before
-    assert "No module" in carried.why_not("carried_along.more")
-    with carried.unpacked(tmp_path / "nowhere"):
+    assert "No module" in wheelhouse.import_error("carried_along.more")
+    with wheelhouse.unpacked(tmp_path / "nowhere"):
         assert sys.path == before
 
 

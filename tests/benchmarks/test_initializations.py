@@ -1,4 +1,4 @@
-"""Every initialization is trained, once."""
+"""The benchmark of initializations trains from each of them, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks import initializations
 from vaecore.initializations import names
 
 
-def test_one_command_trains_from_each_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_command_trains_from_each_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     options = ["--networks", "burgess", "--seeds", "1", "--steps", "4", "--every", "2", "--images", "50"]
     options += ["--device", "cpu", "--out", str(tmp_path)]
     path = initializations.main(options)

@@ -1,4 +1,4 @@
-"""The benchmark of loading writes every format as data sets have it, and measures what it says."""
+"""The benchmark of loading: its formats are those of the data sets, and its result is complete."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_format_is_stored_and_drawn_as_the_data_set_is(form: loading.Format, t
     loading.loader(images, torch.Generator())()
 
 
-def test_a_run_writes_what_it_prints(
+def test_the_command_prints_and_writes_the_rates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""The benchmark of metrics at its smallest: both sides score the same rows, what is written is complete. No time is asserted."""
+"""The benchmark of metrics at its smallest: both sides score the same rows. No time is asserted."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_codes_of_a_file_are_taken_as_they_are(tmp_path: Path):
     assert np.array_equal(some.codes, expected.codes[[*range(10), *range(40, 45)]])
 
 
-def test_a_file_that_lacks_rows_or_arrays_is_told(tmp_path: Path):
+def test_a_file_that_lacks_rows_or_arrays_is_an_error(tmp_path: Path):
     with pytest.raises(ValueError, match="--rows: 41 of codes_train, which has 40"):
         synthetic_codes.from_file(file_of(tmp_path), (41, 20))
     with pytest.raises(ValueError, match="expected an array factors_test"):
@@ -111,8 +111,9 @@ def test_the_peer_scores_the_same(row: str, peer: ModuleType):
     answer = metric_timing.measure(row, task.table(), task)
     assert (answer["ours"]["failed"], answer["peer"]["failed"]) == (None, None)
     assert all(len(answer[side]["calls"]) in (1, 5) for side in ("ours", "peer"))
-    # Sums in another order, but for: regressions stopped by different tolerances; lines and trees fitted in another way; and 2,000
-    # fresh draws on either side (two standard errors of a difference, at the scores near 0.95 that occur here, are 0.014)
+    # Only the order of sums differs, with these exceptions: regressions and lines stop at other tolerances,
+    # trees are fitted in another way, and both sides draw 2,000 fresh points (two standard errors of a
+    # difference are 0.014 at the scores near 0.95 that occur here).
     allowed = {
         "modularity_explicitness": 1e-3,
         "sap": 2e-3,
@@ -144,7 +145,7 @@ def test_the_peer_gets_the_table_s_rows_in_order(peer: ModuleType):
         assert np.array_equal(table.codes[numbers], table.codes[expected])
 
 
-def test_without_all_codes_the_peer_s_drawing_scores_are_told_to_be_impossible(
+def test_without_all_codes_the_peer_s_drawing_scores_are_reported_as_impossible(
     tmp_path: Path, peer: ModuleType
 ):
     task = replace(TASK, peer=True, rows=None, codes=str(file_of(tmp_path)))
@@ -222,16 +223,16 @@ def test_without_the_peer_a_line_says_so(
     assert "disentanglement_lib is not installed" in capsys.readouterr().out
 
 
-def test_a_metric_that_a_file_has_no_arrays_for_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_metric_that_a_file_has_no_arrays_for_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     options = ["--codes", str(file_of(tmp_path)), "--only", "mig", "rmig", "--skip-peer", "--threads", "1"]
     path = command.main([*options, "--repeats", "1", "--out", str(tmp_path)])
     assert path.name.startswith("metrics-trained-reduced-")
-    assert "left out, for want of arrays beside codes and factors: rmig" in capsys.readouterr().out
+    assert "left out, as they need arrays beside codes and factors: rmig" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="rmig: none is a metric of codes"):
         command.main([*options[:3], "rmig"])
 
 
-def test_a_process_that_ends_early_is_told():
+def test_a_process_that_ends_early_is_an_error():
     with pytest.raises(RuntimeError, match="ended with status 1"):
         list(command.measure(replace(TASK, metrics=["mig"], rows=None, codes="/nowhere.npz")))
 

@@ -1,4 +1,4 @@
-"""The candidates for packing: that a stack of models learns what each learns alone, and that the command runs."""
+"""The candidates for packing: stacked models have the losses of single ones, and the command runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_stack_gives_every_model_the_losses_it_has_alone(
 
 
 def test_one_command_measures_the_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(machine, "cores", lambda: 1)  # beside other tests, two threads wait for each other
+    monkeypatch.setattr(machine, "cores", lambda: 1)  # two threads are slow beside other tests
     options = ["--device", "cpu", "--networks", "mlp", "--models", "1", "2", "--seconds", "0.01"]
     options += ["--rounds", "1", "--chunk", "1", "--images", "130", "--out", str(tmp_path)]
     written = json.loads(packing.main(options).read_text())

@@ -1,4 +1,4 @@
-"""Published numbers at the smallest size: a run that was cut off is the run, and a verdict says what seeds explain."""
+"""Published numbers at the smallest size: runs resume, and verdicts follow the spread of seeds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(folder: Path, *options: str) -> dict[str, Any]:
     return content
 
 
-def test_a_run_that_was_cut_off_goes_on_where_it_was(
+def test_an_interrupted_run_resumes_where_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     options = ["vae", "annealed_vae"]
@@ -50,21 +50,21 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(
     capsys.readouterr()
     resumed = run(tmp_path / "cut", *options)
     said = capsys.readouterr().out
-    assert "vae, seed 0: goes on from step 8" in said
-    assert "annealed_vae, seed 0: goes on from step 2" in said
+    assert "vae, seed 0: resumed at step 8" in said
+    assert "annealed_vae, seed 0: resumed at step 2" in said
     assert resumed["epochs"] == whole["epochs"]
 
 
-def test_time_that_is_up_leaves_the_rest_for_later_and_more_epochs_go_further(
+def test_a_run_stops_in_time_and_is_resumed_with_more_epochs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert not run(tmp_path, "vae", "--minutes", "0")["complete"]
-    assert "stopped at steps vae 0 of 8: the same command goes on" in capsys.readouterr().out
+    assert "stopped at steps vae 0 of 8; to resume" in capsys.readouterr().out
     two = run(tmp_path, "vae")
     three = run(tmp_path, "vae", "--epochs", "3")
     assert three["epochs"]["vae"][0][:2] == two["epochs"]["vae"][0]
-    assert "goes on from step 8" in capsys.readouterr().out
-    assert run(tmp_path, "vae")["epochs"] == two["epochs"], "what went further is cut to what is asked for"
+    assert "resumed at step 8" in capsys.readouterr().out
+    assert run(tmp_path, "vae")["epochs"] == two["epochs"], "only the requested epochs are reported"
 
 
 def test_several_seeds_show_how_they_differ_and_few_images_get_no_verdict(
@@ -108,16 +108,16 @@ def test_a_seed_of_ours_agrees_in_the_second_epoch(name: str):
     verdicts = compare(name, [KNOWN[name]])
     assert [(each.epoch, each.term) for each in verdicts] == [(1, "distortion"), (1, "rate")]
     assert all(each.agrees for each in verdicts)
-    # another initialization is an epoch behind
+    # another initialization learns an epoch later
     assert not any(each.agrees for each in compare(name, [[KNOWN[name][0]] * 2]))
-    assert compare(name, [KNOWN[name], KNOWN[name][:1]]) == [], "every seed has to be there"
+    assert compare(name, [KNOWN[name], KNOWN[name][:1]]) == [], "every seed must have the epoch"
     assert "agrees" in published.verdict_table(verdicts)
 
 
-def test_what_seeds_explain_is_their_own_spread_where_it_is_known():
+def test_three_seeds_are_judged_by_their_own_spread():
     seeds = [[(0.0, 0.0), (38.56 + away, 26.64)] for away in (-1.0, 0.0, 1.0)]
     distortion, rate = compare("vae", seeds)
     assert distortion.spread == pytest.approx(1.0)
     assert distortion.allowed == pytest.approx(3 * (4 / 3) ** 0.5)
-    # three equal rates: what remains is how their figure was logged
+    # three equal rates: only the logging error of their figure remains
     assert rate.allowed == pytest.approx(3 * disentangling_vae.LOGGING * 26.64 * (4 / 3) ** 0.5)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import sprites
-from pipeline.data.datasets import dsprites
+from pipeline.data.shared import dsprites
 
 
 def test_images_are_evenly_spaced_rows_of_the_data_set(images: Path):
@@ -28,6 +28,6 @@ def test_peers_see_the_same_pixels(images: Path):
 
 
 @pytest.mark.parametrize("n", [0, sprites.TOTAL + 1])
-def test_a_number_that_cannot_be_drawn_is_told(n: int):
+def test_an_impossible_number_of_images_is_an_error(n: int):
     with pytest.raises(ValueError, match="--images"):
         sprites.draw(n)

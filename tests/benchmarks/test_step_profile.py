@@ -1,4 +1,4 @@
-"""The profile of a step: operations find their groups, and the command writes a trace."""
+"""The profile of a step: the groups of operations, and the trace that the command writes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from benchmarks.step_profile import CPU_GROUPS, CUDA_GROUPS, group_of
 @pytest.mark.parametrize(
     ("name", "group"),
     [
-        ("aten::convolution_backward < _ConvolutionBackward < autograd::engine::evaluate", "convolutions, backward"),
-        ("aten::mkldnn_convolution < aten::_convolution < aten::conv2d < _Convolution", "convolutions, forward"),
+        (
+            "aten::convolution_backward < _ConvolutionBackward < autograd::engine::evaluate",
+            "convolutions, backward",
+        ),
+        (
+            "aten::mkldnn_convolution < aten::_convolution < aten::conv2d < _Convolution",
+            "convolutions, forward",
+        ),
         ("aten::copy_ < aten::_to_copy < aten::to < aten::conv2d", "casts and copies"),
         ("aten::mm < AddmmBackward0 < autograd::engine::evaluate_function", "dense layers, backward"),
         ("aten::addmm < aten::linear", "dense layers, forward"),
@@ -25,8 +31,8 @@ from benchmarks.step_profile import CPU_GROUPS, CUDA_GROUPS, group_of
         ("aten::clamp_min < aten::relu", "elementwise and losses"),
         ("aten::threshold_backward < ReluBackward0 < autograd::engine", "elementwise and losses"),
     ],
-)  # fmt: skip
-def test_an_operation_finds_its_group(name: str, group: str):
+)
+def test_the_group_of_an_operation(name: str, group: str):
     assert group_of(name, CPU_GROUPS) == group
 
 
@@ -40,7 +46,7 @@ def test_an_operation_finds_its_group(name: str, group: str):
         ("vectorized_elementwise_kernel<relu>", "elementwise and losses"),
     ],
 )
-def test_a_kernel_finds_its_group(name: str, group: str):
+def test_the_group_of_a_kernel(name: str, group: str):
     assert group_of(name, CUDA_GROUPS) == group
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of training speed at its smallest: that it runs, and that what it writes is complete. No time is asserted."""
+"""The benchmark of training speed at its smallest size: it runs, and its result is complete."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import pytest
 
 from benchmarks import study_model, training
 from benchmarks.contestants import Layout, Spec
-from benchmarks.measure import Entry, Group
-from benchmarks.report import family_table, rows
-from benchmarks.staff import Staff
+from benchmarks.measure import Entry, Group, Groups
+from benchmarks.training_report import family_table, rows
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--device", "cpu", "--seconds", "0.01", "--rounds", "2", "--images", "130", "--chunk", "1"]
@@ -30,7 +29,7 @@ def run(folder: Path, *options: str) -> tuple[str, dict]:
     return done.stdout, json.loads(path.read_text())
 
 
-def test_one_command_measures_everyone_and_writes_it_down(tmp_path: Path):
+def test_the_command_measures_all_contestants_and_writes_them(tmp_path: Path):
     options = ["--quick", "--families", "vae", "--packs", "1", "2", "--processes", "2"]
     said, written = run(tmp_path, *options, "--contestants", "ours", "plain", "matrix")
     found = written["families"]["vae"]
@@ -86,12 +85,12 @@ def test_packs_grow_until_the_sum_stops_rising(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Entry, "prepare", lambda self, group: None)
     monkeypatch.setattr(Entry, "measure", lambda self, seconds: rates[self.spec.pack])
 
-    class NoStaff:
+    class NoGroups:
         def take(self, layout: Layout) -> None:
             return None
 
     spec = Spec(contestant="ours", family="vae", device="cpu", precision="auto", chunk=1)
-    grown = training.grow(spec, Layout(1, 1), [1, 2, 4, 8], NoStaff(), 1.0)
+    grown = training.grow(spec, Layout(1, 1), [1, 2, 4, 8], NoGroups(), 1.0)
     assert [entry.spec.pack for entry in grown] == [1, 2, 4]
 
 
@@ -113,7 +112,6 @@ def test_processes_that_do_not_start_are_a_row_and_not_the_end(images: Path):
     entry = Entry(
         Spec(contestant="matrix", family="vae", device="cpu", precision="float32", chunk=1), Layout(1, 0)
     )
-    staff = Staff("cpu", images)
-    entry.prepare(staff.take(entry.layout))  # PyTorch takes no 0 threads
+    with Groups("cpu", images) as groups:
+        entry.prepare(groups.take(entry.layout))  # PyTorch raises an error for 0 threads
     assert "ended" in entry.failed
-    staff.dismiss()

@@ -1,6 +1,6 @@
-"""What is expected of single metrics where it is not what is expected of all, each with its reason.
+"""Expectations of single metrics that differ from those of all metrics, each with its reason.
 
-`test_every_metric.py` walks the folder; a metric that needs no exception has no entry here.
+`test_every_metric.py` walks the folder; a metric without exceptions has no entry here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Expected:
     """Of the main value of one metric."""
 
     perfect: float | None = None
-    """On the perfect case; the default is the better end of the metric's RANGE (nothing where neither end is better)."""
+    """On the perfect case; the default is the better end of the metric's RANGE, if one end is better."""
     noise: float | None = None
     """On codes that know nothing; the default is the worse end of its RANGE."""
     near: float = 0.05
@@ -27,10 +27,12 @@ class Expected:
     single: float = 1e-3
     """Single precision moves some codes across the edge of a bin."""
     settings: dict[str, int] = field(default_factory=dict)
-    """Cheaper than the defaults, so that the many calls stay fast."""
+    """Settings that cost less than the defaults: there are many calls."""
     not_invariant: dict[str, str] = field(default_factory=dict)
-    """A property of `test_every_metric.py` that does not hold -> why: "latents", "values", "factors", "images", "scale",
-    "sign", "ends" (perfect and noise are not at the ends of RANGE), "order" (perfect need not beat partial, or partial noise)."""
+    """A property of `test_every_metric.py` that does not hold -> why.
+
+    The properties are "latents", "values", "factors", "images", "scale", "sign", "ends" (perfect and noise
+    are at the ends of RANGE) and "order" (perfect beats partial, and partial beats noise)."""
 
 
 EXPECTED: dict[str, Expected] = {}
@@ -46,14 +48,15 @@ EXPECTED["mig_sup"] = Expected(
 )
 EXPECTED["jemmig"] = Expected(
     noise=0.125,  # 1 − (H(z) + H(v)) / (ln 20 + H(v)): Gaussian noise does not fill 20 bins evenly
-    near=0.06,  # of the perfect case: its little noise crosses bin edges, and entropy within a value is charged for
+    near=0.06,  # of the perfect case: noise crosses bin edges, and entropy within a value counts against it
 )
 EXPECTED["rmig"] = Expected(
     perfect=0.5,  # the posteriors of the perfect case are 0.1 to 1 wide, its values 0.7 to 1.2 apart
 )
 EXPECTED["modularity"] = Expected(
     perfect=0.8,  # (3 · 1 + 3 · 0.63) / 6: three codes are silent, so noise
-    noise=0.63,  # chance information goes with the values less one: 1 − (2² + 3²) / (2 · 4²) = 0.59, and its scatter
+    # Chance information goes with the values less one: 1 − (2² + 3²) / (2 · 4²) = 0.59, and its scatter.
+    noise=0.63,
     not_invariant={"order": "silent codes of the perfect case score like noise; the partial case has none"},
 )
 EXPECTED["edi"] = Expected(
@@ -77,17 +80,21 @@ EXPECTED["factor_vae_score"] = Expected(
     not_invariant={"scale": "codes whose standard deviation is under 0.05 are dropped"},
 )
 EXPECTED["irs"] = Expected(
-    perfect=0.93,  # the 99th percentile of a silent code's noise is 2.6/3.9 of its maximum, and so of the others' noise
+    # The 99th percentile of a silent code's noise is 2.6/3.9 of its maximum, and so of the others' noise.
+    perfect=0.93,
     noise=0.33,  # 1 − 2.6/3.5: 99th percentile and maximum of 3,000 Gaussian numbers
     not_invariant={"scale": "codes are weighted by how far they move"},
 )
 EXPECTED["fairness"] = Expected(
     settings={"trees": 10},
     noise=0.0,  # codes that know nothing are fair
-    near=0.08,  # of noise: 4 classes guessed on 120 to 200 held-out rows per value, ½ Σ √(2 p (1 − p) / (π n)) ≈ 0.06
+    # Of noise: 4 classes guessed on 120 to 200 held-out rows per value, ½ Σ √(2 p (1 − p) / (π n)) ≈ 0.06.
+    near=0.08,
     iterative=0.01,  # splits that tie are drawn
     not_invariant={
-        "order": "predictions from noise do not depend on other factors either, up to sampling: 0.06, as partial"
+        "order": (
+            "predictions from noise do not depend on other factors either, up to sampling: 0.06, as partial"
+        )
     },
 )
 EXPECTED["strong_generalisation"] = Expected(
@@ -124,22 +131,29 @@ EXPECTED["dci_es"] = Expected(
     iterative=0.03,  # permuted or flipped codes meet other random frequencies
     sampled=0.03,
     not_invariant={
-        "ends": "explicitness is the shape of the loss-capacity curve: where nothing can be read it is flat, so noise has 1",
-        "order": "the same: noise is as explicit as perfect codes, and `dci_es_accuracy` tells them apart",
+        "ends": (
+            "explicitness is the shape of the loss-capacity curve: it is flat where nothing can be read, so "
+            "noise has 1"
+        ),
+        "order": "the same: noise is as explicit as perfect codes, and `dci_es_accuracy` is the difference",
     },
 )
 EXPECTED["infomec"] = Expected(
     not_invariant={
         "scale": "codes whose range is below a twentieth of the largest are pruned, as the authors do",
-        "ends": "the largest share of what noise seems to know is well above 1/K; a silent code just above the range that is pruned counts as any other",
-        "order": "the same: codes of noise are modular, and `infomec_explicitness` tells them apart",
+        "ends": (
+            "the largest share of the information that noise seems to have is well above 1/K; a silent code "
+            "just above the range that is pruned counts as any other"
+        ),
+        "order": "the same: codes of noise are modular, and `infomec_explicitness` is the difference",
     },
 )
 
 # --- dci
 EXPECTED["dci"] = Expected(
     settings={"trees": 20},
-    iterative=0.005,  # 100 stages: where two splits are nearly equal another one may win, and later trees see other residuals
+    # 100 stages: another one of two nearly equal splits may win, and later trees see other residuals.
+    iterative=0.005,
     sampled=0.02,  # other training rows, and other draws between equal splits
 )
 
@@ -150,7 +164,7 @@ EXPECTED["aggregate_posterior"] = Expected(
     iterative=0.06,
     sampled=0.06,
     not_invariant={
-        "order": "what the codes are about is not asked, and the world's noise is distributed like the prior"
+        "order": "the content of codes does not matter, and the world's noise is distributed like the prior"
     },
 )
 
@@ -173,22 +187,35 @@ EXPECTED["clustering"] = Expected(
     iterative=0.005,
     sampled=0.02,  # other starts lead to another local optimum
     not_invariant={
-        "ends": "three factors share the space of codes, so clusters cannot follow each of them (see test_clustering.py)",
+        "ends": (
+            "three factors share the space of codes, so clusters cannot follow each of them "
+            "(see test_clustering.py)"
+        ),
         "scale": "k-means is about distances between codes as they are",
     },
 )
 EXPECTED["sample_efficiency"] = Expected(
     settings={"trees": 10},
-    iterative=0.02,  # of a hundred rows many splits gain the same, and which is taken depends on the order of the codes
+    # Of a hundred rows many splits gain the same, and the order of the codes decides which one trees take.
+    iterative=0.02,
     sampled=0.15,  # other rows are labelled, a hundred of them: standard error about 0.05
     not_invariant={
-        "ends": "a ratio without upper bound, near 1 for perfect codes and for codes that know nothing at any number",
+        "ends": (
+            "a ratio without upper bound, near 1 for perfect codes and for codes that know nothing at any "
+            "number"
+        ),
         "order": "codes that know nothing know as little from few labels as from many: a ratio of 1",
-        "sign": "among a hundred rows many thresholds gain the same and trees take the lowest; of a flipped code, the highest",
+        "sign": (
+            "among a hundred rows many thresholds gain the same and trees take the lowest; of a flipped "
+            "code, the highest"
+        ),
     },
 )
 EXPECTED["prdc"] = Expected(
     not_invariant={
-        "order": "a tenth of noise in every pixel already puts each sample out of the reach of real images: 0, as for noise"
+        "order": (
+            "a tenth of noise in every pixel already puts each sample out of the reach of real images: 0, as "
+            "for noise"
+        )
     },
 )

@@ -1,8 +1,7 @@
-"""What tests of metrics share: calling one on a world of `metrics.cases`, by the names of its parameters."""
+"""Calling a metric in a test: on a world of `metrics.cases`, by the names of its parameters."""
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from functools import cache
 from typing import Any
@@ -10,26 +9,28 @@ from typing import Any
 import numpy as np
 
 import metrics
-from metrics import cases
+from metrics import cases, vocabulary
+from metrics.parameters import parameters
 from tests.metrics.expectations import expected
 
-FLOATS = (
-    "codes", "mean", "std", "images", "reconstructions", "distortion", "rate", "rate_per_group", "peer_mean", "peer_std", "real", "samples"
-)  # fmt: skip
-ARRAYS = (*FLOATS, "factors", "labels", "targets", "test")
-VOCABULARY = {*ARRAYS, "dimensions", "rng"}
+VOCABULARY = vocabulary.ARRAYS.keys()
+ARRAYS = tuple(array.name for array in vocabulary.ARRAYS.values() if array.shape)
+FLOATS = tuple(name for name in ARRAYS if vocabulary.ARRAYS[name].values == "real")
+PER_LATENT = tuple(name for name in ARRAYS if vocabulary.ARRAYS[name].shape[-1] in "LG")
 
 REFERENCE = ("perfect", "rotated", "trained", "collapsed")
-"""The cases of shared/reference/metrics: codes and factors, and what the established implementation scores on them."""
+"""The cases of shared/reference/metrics: codes, factors and the scores of the established implementation."""
 NO_INTERVENTIONS = {
-    "trained": "15,000 rows of 737,280 combinations of factors: fresh images of chosen factors could not be encoded",
+    "trained": (
+        "15,000 rows of 737,280 combinations of factors: fresh images of chosen factors could not be encoded"
+    ),
 }
 """Cases without the β-VAE and the FactorVAE score, with the reason."""
 
 
-def arguments(name: str) -> list[str]:
+def arguments(name: str) -> tuple[str, ...]:
     """The parameters of a metric that are arrays, or facts about them."""
-    return [p for p in inspect.signature(metrics.function(name)).parameters if p in VOCABULARY]
+    return parameters(name).arrays
 
 
 @cache
@@ -46,9 +47,9 @@ def world(case: str = "partial") -> dict[str, Any]:
 
 
 def score(name: str, arrays: dict[str, Any], seed: int = 0, **settings: Any) -> dict[str, float]:
-    """The metric on the arrays of the world that it asks for by name, with numpy's warnings as errors.
+    """The metric on the arrays that it needs, with numpy's warnings as errors.
 
-    The settings are those of its expectation where none are given.
+    Without settings it gets those of its expectation.
     """
     given = arrays | {"rng": np.random.default_rng(seed)}
     with warnings.catch_warnings(), np.errstate(invalid="raise"):

@@ -47,7 +47,7 @@ def exact(mean: NDArray[np.float64], std: NDArray[np.float64]) -> list[float]:
 def gaussian_codes(
     sigma: float, correlation: float, rows: int = 2**12
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means of two latents with unit variances and a correlation, spread evenly, so that q(z) is nearly Gaussian."""
+    """Means of two correlated latents, evenly spread, so that q(z) is nearly Gaussian; variances are 1."""
     u, v = norm.ppf(qmc.Sobol(2, rng=np.random.default_rng(0)).random(rows)).T
     mean = np.stack([u, correlation * u + math.sqrt(1 - correlation**2) * v], axis=1)
     return mean, np.full(mean.shape, sigma)
@@ -70,7 +70,8 @@ def test_a_gaussian_aggregate_posterior(sigma: float, correlation: float) -> Non
         0.5 * (2 * math.log(variance) - joint),
         variance - 1 - math.log(variance),  # twice ½ (v − 1 − ln v)
     ]
-    # The draws' standard error is below 0.01; 4,096 images instead of infinitely many take about as much from the first.
+    # The draws' standard error is below 0.01; 4,096 images instead of infinitely many take about as much from
+    # the first.
     assert terms(mean, std, draws=4000) == pytest.approx(expected, abs=0.04)
     found = aggregate_posterior(mean, std, np.random.default_rng(0), draws=4000)
     assert found["aggregate_posterior"] == pytest.approx(expected[1] + expected[2], abs=0.04)

@@ -1,4 +1,4 @@
-"""The β-VAE score against known answers, the original procedure draw by draw, and the established implementation."""
+"""The β-VAE score against known answers, the original procedure and the established implementation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def test_perfect_codes_tell_every_factor() -> None:
 
 def test_noise_and_constant_codes_guess() -> None:
     noise = np.random.default_rng(1).normal(size=(len(GRID), 5))
-    # 5,000 points of chance 1/4: standard error 0.006. A table of 360 noisy rows is a fixed one, and leaks a little.
+    # 5,000 points of chance 1/4: standard error 0.006. A table of 360 noisy rows is a fixed one, and leaks a
+    # little.
     assert score(np.tile(noise, (20, 1))[np.random.default_rng(2).permutation(7200)], np.tile(GRID, (20, 1)))[
         "beta_vae_score"
     ] == pytest.approx(0.25, abs=0.03)
@@ -48,7 +49,8 @@ def test_pairs_share_the_fixed_factor_and_nothing_else() -> None:
         np.testing.assert_array_equal(column[rows], column[partners])
         for other in set(range(len(SIZES))) - {k}:
             agree = np.mean(factors[rows, other] == factors[partners, other])
-            # 32,000 independent pairs agree by chance: standard error < 0.003; the table's own imbalance adds some
+            # 32,000 independent pairs agree by chance: standard error < 0.003; the table's own imbalance adds
+            # some
             assert agree == pytest.approx(1 / SIZES[other], abs=0.02)
 
 
@@ -61,7 +63,7 @@ def test_partners_are_uniform_among_the_rows_with_the_value() -> None:
 
 
 def test_agrees_with_the_procedure_draw_by_draw() -> None:
-    """On a full grid rows may be picked from the table instead of drawing factors and encoding anew, as the paper does."""
+    """On a full grid, picking rows of the table equals drawing factors and encoding them, as in the paper."""
     rng = np.random.default_rng(5)
     codes = np.stack([GRID[:, 0] + 0.5 * GRID[:, 1], GRID[:, 1], 0.2 * GRID[:, 2], 0.1 * GRID[:, 3]], axis=1)
     codes += 0.8 * rng.normal(size=codes.shape)

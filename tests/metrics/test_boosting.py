@@ -1,4 +1,4 @@
-"""The fast boosted trees against scikit-learn's exact ones, and the search for splits against looking at all of them."""
+"""The fast boosted trees against scikit-learn's exact ones, and the search for splits against all splits."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_copies_of_a_code_share_its_importance() -> None:
     x, y = problem(600, 3)
     copied = boosting.fit(x[:, [0, 0, 1]], y, trees=60).importances
     alone = boosting.fit(x[:, [0, 1]], y, trees=60).importances
-    # Draws differ, so of other nearly equal splits other ones are taken.
+    # Draws differ, so other ones of nearly equal splits win.
     assert copied[0] + copied[1] == pytest.approx(alone[0], abs=0.01)
     # 180 trees of up to 7 splits, but the early ones weigh most
     assert copied[0] / alone[0] == pytest.approx(0.5, abs=0.2)

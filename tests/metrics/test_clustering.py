@@ -32,7 +32,8 @@ def test_separate_blobs_are_found() -> None:
 
 
 def test_scores_of_a_table_by_hand() -> None:
-    # 6 of 8 on the best assignment. Pairs together in both: 3 + 3 = 6 of A = 2·C(4, 2) = 12 and B = 12; E = 12·12/28.
+    # 6 of 8 on the best assignment. Pairs together in both: 3 + 3 = 6 of A = 2·C(4, 2) = 12 and B = 12;
+    # E = 12·12/28.
     table = np.array([[3, 1], [1, 3]])
     assert _accuracy(table) == 6 / 8
     assert _accuracy(table[::-1]) == 6 / 8
@@ -79,7 +80,7 @@ def test_targets_of_one_size_share_clusters_and_are_averaged() -> None:
 
 def test_digits() -> None:
     codes, labels = load_digits(return_X_y=True)
-    # k-means on the pixels of these digits finds 0.79 of them, NMI 0.74: scikit-learn's own example gives as much.
+    # k-means on the pixels of these digits finds 0.79 of them, NMI 0.74, as in scikit-learn's own example.
     found = clustering(codes, labels, rng())
     assert found["clustering_accuracy"] == pytest.approx(0.79, abs=0.04)
     assert found["clustering_nmi"] == pytest.approx(0.74, abs=0.03)

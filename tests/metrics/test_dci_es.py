@@ -1,4 +1,4 @@
-"""DCI-ES against scikit-learn's discriminant analysis, the curve's area by hand, and codes that need more or less capacity."""
+"""DCI-ES against scikit-learn's discriminant analysis, hand-computed areas, and codes that need capacity."""
 
 from __future__ import annotations
 

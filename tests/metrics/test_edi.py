@@ -1,4 +1,4 @@
-"""EDI: closed forms where information is all or nothing, and a plain transcription of the authors' formulas."""
+"""EDI: closed forms if information is all or nothing, and a transcription of the authors' formulas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from metrics.disentanglement.edi import edi
 from metrics.information import binned
 from tests.metrics.test_information_gaps import GRID, MERGED, TWICE
 
-# Pseudo-counts take up to 1 part in 50 from what 40 images of a value and bin say; both sides of a ratio, so less of R.
+# Pseudo-counts reduce the information of 40 images of a value and bin by up to 1 part in 50. R changes by
+# less, since both sides of its ratio do.
 NEAR = 0.02
 
 
@@ -31,7 +32,8 @@ def test_one_code_per_factor() -> None:
 
 
 def test_duplicates_are_modular_but_not_compact() -> None:
-    # Two of six codes have R = 1: compactness 1 − sqrt(1/5); their exclusivities add up to 2, of which 1 counts.
+    # Two of six codes have R = 1: compactness 1 − sqrt(1/5); their exclusivities add up to 2, of which 1
+    # counts.
     assert scores(TWICE) == pytest.approx((1, 1 - sqrt(1 / 5), 1), abs=NEAR)
 
 
@@ -68,7 +70,8 @@ def test_explicitness_sees_all_codes_together() -> None:
 
 
 def test_information_of_a_bit_in_noise() -> None:
-    # The bit in 3 of 4 images: I = ln 2 − H(1/4) = 0.1308 nats of 0.6931; 20,000 test rows, standard error 0.004 nats.
+    # The bit in 3 of 4 images: I = ln 2 − H(1/4) = 0.1308 nats of 0.6931; 20,000 test rows, standard error
+    # 0.004 nats.
     rng = np.random.default_rng(3)
     bit = rng.integers(2, size=60_000)
     code = np.where(rng.random(60_000) < 0.25, 1 - bit, bit)

@@ -1,4 +1,4 @@
-"""Properties that every metric has, over all that the folders of `metrics` hold: a new file is tested without an edit.
+"""Properties of every metric in the folders of `metrics`: a new file is tested without an edit here.
 
 Exceptions, with their reasons, are in `expectations.py`.
 """
@@ -15,14 +15,13 @@ import pytest
 import metrics
 from metrics.cases import LATENTS, ROWS, SIZES
 from tests.metrics.expectations import EXPECTED, expected
-from tests.metrics.harness import ARRAYS, FLOATS, VOCABULARY, arguments, score, value, world
+from tests.metrics.harness import ARRAYS, FLOATS, PER_LATENT, VOCABULARY, arguments, score, value, world
 
-PER_LATENT = ("codes", "mean", "std", "rate_per_group", "peer_mean", "peer_std")
 every = pytest.mark.parametrize("name", list(metrics.names()))
 
 
 def needs(*wanted: str, unless: str = "", directed: bool = False) -> Any:
-    """Parametrised over the metrics that take any of these arrays, but for those that declare the property not theirs."""
+    """Parametrised over the metrics that need any of these arrays; without those that lack the property."""
     return pytest.mark.parametrize(
         "name",
         [
@@ -190,8 +189,8 @@ def test_nan_and_infinity_are_errors_that_name_the_array(name: str, bad: float) 
 
 @every
 def test_lengths_that_differ_are_errors(name: str) -> None:
-    taken = [key for key in arguments(name) if key in ARRAYS and key not in {"real", "samples"}]
-    for key in taken if len(taken) > 1 else []:
+    shared = [key for key in arguments(name) if key in ARRAYS and key not in {"real", "samples"}]
+    for key in shared if len(shared) > 1 else []:
         arrays = world()
         arrays[key] = arrays[key][:, :-1] if key.startswith("peer_") else arrays[key][:-1]
         with pytest.raises(ValueError, match=rf"{ROWS - 1}.*{ROWS}|{ROWS}.*{ROWS - 1}"):

@@ -1,4 +1,4 @@
-"""Explicitness against closed forms, scikit-learn's regression and areas, and the established implementation."""
+"""Explicitness against closed forms, scikit-learn's regression and areas, and disentanglement_lib."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.metrics.harness import world
 
 RNG = np.random.default_rng
 UNDEFINED = {
-    "few": "a value has none of the 12 test rows: scikit-learn has no area then, ours leaves the value out, see below"
+    "few": "none of the 12 test rows has one value: scikit-learn has no area then; ours leaves it out (below)"
 }
 
 
@@ -35,7 +35,8 @@ def test_equals_the_areas_of_scikit_learn(case: str) -> None:
 
 
 def test_ties_count_half() -> None:
-    # One code that is 1 in 3 of 4 rows with the value and in 1 of 4 without: P(above) + P(equal)/2 = 9/16 + 6/32.
+    # One code that is 1 in 3 of 4 rows with the value and in 1 of 4 without:
+    # P(above) + P(equal)/2 = 9/16 + 6/32.
     code = np.tile([1, 1, 1, 0, 0, 0, 0, 1], 20)
     bit = np.tile([1, 1, 1, 1, 0, 0, 0, 0], 20)
     scores = explicitness(code[:, None], bit[:, None], RNG(0), test=np.arange(160) >= 80)

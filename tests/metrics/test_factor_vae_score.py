@@ -1,4 +1,4 @@
-"""The FactorVAE score against known answers, the original procedure draw by draw, and the established implementation."""
+"""The FactorVAE score against known answers, the original procedure and the established implementation."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def test_perfect_codes_tell_every_factor() -> None:
 
 def test_noise_guesses() -> None:
     noise = np.random.default_rng(1).normal(size=(7200, 5))
-    # 5,000 votes of chance 1/4: standard error 0.006; the majorities are those of the training votes and add a little
+    # 5,000 votes of chance 1/4: standard error 0.006; the majorities are those of the training votes and add
+    # a little
     assert score(noise, np.tile(GRID, (20, 1)))["factor_vae_score"] == pytest.approx(0.25, abs=0.03)
 
 
 def test_two_factors_in_one_code_are_told_apart_half_the_time() -> None:
-    # Code 2 is constant in batches of factor 2 alone; code 0 varies least for factors 0 and 1, which look alike.
+    # Code 2 is constant in batches of factor 2 alone; code 0 varies least for factors 0 and 1, which look
+    # alike.
     codes = np.stack([GRID[:, 0] + 3 * GRID[:, 1], GRID[:, 2], GRID[:, 3]], axis=1).astype(float)
     # three in four, ± the standard error of 5,000 votes, 0.006
     assert score(codes, GRID)["factor_vae_score"] == pytest.approx(0.75, abs=0.025)
@@ -51,7 +53,8 @@ def test_a_dropped_code_casts_no_vote() -> None:
 
 
 def test_values_that_one_row_has_are_not_drawn() -> None:
-    # A batch of one image would leave every vote about the first factor to the first code, which is the second's.
+    # A batch of one image would leave every vote about the first factor to the first code, which is the
+    # second's.
     factors = np.concatenate([GRID, GRID[:1] + np.array([100, 0, 0, 0])])
     codes = np.concatenate([GRID[:, [1, 0, 2, 3]], GRID[:1]]).astype(float)
     for seed in range(3):
@@ -59,7 +62,7 @@ def test_values_that_one_row_has_are_not_drawn() -> None:
 
 
 def test_agrees_with_the_procedure_draw_by_draw() -> None:
-    """On a full grid rows may be picked from the table instead of drawing factors and encoding anew, as the paper does."""
+    """On a full grid, picking rows of the table equals drawing factors and encoding them, as in the paper."""
     rng = np.random.default_rng(5)
     codes = np.stack([GRID[:, 0] + 0.5 * GRID[:, 1], GRID[:, 1], 0.2 * GRID[:, 2], 0.1 * GRID[:, 3]], axis=1)
     codes += 0.8 * rng.normal(size=codes.shape)

@@ -1,4 +1,4 @@
-"""Unfairness against hand-computed values, interventions row by row, and the established procedure draw by draw."""
+"""Unfairness against hand-computed values, interventions row by row, and the established procedure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def test_right_predictions_are_fair() -> None:
 
 
 def test_right_predictions_are_fair_on_a_table_that_is_no_grid_too() -> None:
-    # Far fewer rows than combinations: nothing to match but the target, whose frequencies differ between groups.
+    # Far fewer rows than combinations: nothing to match but the target, whose frequencies differ between
+    # groups.
     factors = np.random.default_rng(0).integers((3, 4, 12, 15), size=(300, 4))
     factors[:, 1] = np.where(factors[:, 0] == 0, 0, factors[:, 1])
     codes = np.concatenate([factors[:, :2], np.zeros((300, 2))], axis=1)
@@ -36,8 +37,8 @@ def test_right_predictions_are_fair_on_a_table_that_is_no_grid_too() -> None:
 
 
 def test_a_code_of_two_bits_is_unfair_by_a_quarter() -> None:
-    # z = y + s: 0 and 2 are told right, and 1 always gets the same answer a. So p(ŷ = 1 | s) is a/2 and (a + 1)/2, a
-    # quarter off their mean on either side.
+    # z = y + s: 0 and 2 are predicted correctly, and 1 always gets the same answer a. So p(ŷ = 1 | s) is a/2
+    # and (a + 1)/2, a quarter off their mean on either side.
     found = score(BITS.sum(axis=1, keepdims=True).astype(float), BITS, test=HALF)
     assert found == pytest.approx(
         {"fairness": 0.25, "fairness_max": 0.25, "fairness_0_1": 0.25, "fairness_1_0": 0.25}, abs=1e-12
@@ -90,7 +91,8 @@ def test_what_no_row_shows_counts_as_no_difference() -> None:
     y, s = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0, 0])
     predicted = np.array([0, 0, 1, 1, 0, 1])
     p = _intervened(predicted, (s, 2), y)
-    # s = 0: target 0 (4/6) gets 0, target 1 (2/6) either. s = 1: target 0 gets 1, target 1 is unseen: either, as overall.
+    # s = 0: target 0 (4/6) gets 0, target 1 (2/6) either. s = 1: target 0 gets 1, target 1 is unseen: either,
+    # as overall.
     np.testing.assert_allclose(p, [[5 / 6, 1 / 6], [1 / 6, 5 / 6]], atol=1e-12)
 
 

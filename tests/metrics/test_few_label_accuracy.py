@@ -66,7 +66,8 @@ def test_equals_a_loop_over_draws() -> None:
             rows = np.concatenate([order[y[order] == c][:5] for c in np.unique(y)])
             model = LogisticRegression(max_iter=2000).fit(z[rows], y[rows])
             scores.append(model.score(z[TEST], y[TEST]))
-    # The fits see their rows in another order and stop at slightly different points: a row or two in 450 each.
+    # The fits see their rows in another order and stop at slightly different points: a row or two in 450
+    # each.
     assert found["few_label_accuracy"] == pytest.approx(np.mean(scores), abs=0.004)
 
 

@@ -1,4 +1,4 @@
-"""InfoMEC against closed forms, scikit-learn's estimator and the formulas of the authors, and its estimator against exact values."""
+"""InfoMEC against closed forms, scikit-learn's estimator, the authors' formulas and exact values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tests.metrics.harness import world
 RNG = np.random.default_rng
 OTHERWISE_IN_SCIKIT_LEARN = {
     "constant": "it adds noise of 1e-10 to the code, and finds neighbours in that",
-    "few": "where 10 neighbours are half of a class its distances are √(a² − 2ab + b²), so that rounding counts the neighbour itself",
+    "few": (
+        "if 10 neighbours are half of a class, its distances are √(a² − 2ab + b²): rounding then counts the "
+        "neighbour itself"
+    ),
 }
 
 

@@ -41,7 +41,8 @@ def test_tables_of_all_codes_are_those_of_each() -> None:
 
 @pytest.mark.parametrize("values", [2, 3, 7, 40])
 def test_a_constant_shares_exactly_nothing(values: int) -> None:
-    # Modularity divides by what a code knows, so a rounding error would make a constant a code that knows something.
+    # Modularity divides by what a code knows, so a rounding error would make a constant a code that knows
+    # something.
     counts = np.zeros((20, values))
     counts[13] = np.random.default_rng(values).integers(1, 10**6, size=values)
     assert information.mutual_information(counts) == 0

@@ -78,8 +78,8 @@ def test_bounds_that_are_met() -> None:
 
 
 def test_a_density_is_counted_in_bins() -> None:
-    # 256 images of one value each. A decoder with a uniform density on [0, 1] knows nothing of them; one that puts all its
-    # density into the value's own bin, 256 high, knows the value.
+    # 256 images of one value each. A decoder with a uniform density on [0, 1] knows nothing of them; one that
+    # puts all its density into the value's own bin, 256 high, knows the value.
     bins = {"dimensions": 1, "bin_width": 1 / 256}
     cost = np.full(256, 6.0)
     assert information_bounds(np.zeros(256), cost, **bins)["information_bounds_lower"] == pytest.approx(

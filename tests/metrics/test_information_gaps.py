@@ -20,7 +20,7 @@ from metrics.information import binned
 GRID = np.stack(np.meshgrid(np.arange(2), np.arange(3), np.arange(4), indexing="ij"), axis=-1).reshape(-1, 3)
 H = np.log([2, 3, 4])  # of the three factors, uniform on the grid
 TWICE = np.concatenate([GRID, GRID], axis=1)
-# The first code tells all of two factors (6 values in 20 bins), the second all of the third.
+# The first code determines two factors (6 values in 20 bins), the second the third.
 MERGED = np.stack([GRID[:, 0] + 2 * GRID[:, 1], GRID[:, 2]], axis=1)
 
 
@@ -111,7 +111,7 @@ def test_jemmig_of_a_constant_code_is_charged_the_factor_alone() -> None:
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_jemmig_takes_the_plainer_of_codes_that_tie(order: list[int]) -> None:
-    # Both tell all of the first factor; the second one tells more besides.
+    # Both determine the first factor; the second one has more information besides.
     codes = np.stack([GRID[:, 0], 3 * GRID[:, 0] + 0.5 * GRID[:, 1]], axis=1)[:, order]
     assert jemmig(codes, GRID[:, :1])["jemmig_raw"] == pytest.approx(log(2), abs=1e-12)
 
@@ -165,7 +165,8 @@ def test_rmig_of_a_deterministic_code_is_mig(dtype: type) -> None:
     z[:, 3] = 0.3
     found, expected = rmig(z, np.zeros_like(z), v), mig(z, v)
     assert found.pop("rmig_raw") > 0
-    # The expected counts are sums of 0 and 1, so the tables are the same; what is made of them is summed in another order.
+    # The expected counts are sums of 0 and 1, so the tables are the same; what is made of them is summed in
+    # another order.
     assert found == pytest.approx({key.replace("mig", "rmig"): x for key, x in expected.items()}, abs=1e-14)
 
 

@@ -1,4 +1,4 @@
-"""IRS against hand-computed values, a literal transcription of its formula, and the established implementation."""
+"""IRS against hand-computed values, a transcription of its formula, and the established implementation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_one_code_per_factor_is_one() -> None:
 
 
 def test_two_factors_in_one_code_by_hand() -> None:
-    # z = a + 2b with bits a, b: mean 1.5, largest deviation 1.5. Given b it is off by 1/2 always, given a by 1.
+    # z = a + 2b with bits a, b: mean 1.5, largest deviation 1.5. Given b it is off by 1/2, given a by 1.
     bits = np.stack(np.meshgrid([0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
     z = bits @ [[1.0], [2.0]]
     assert irs(z, bits)["irs"] == pytest.approx(1 - 0.5 / 1.5, abs=1e-12)
@@ -120,7 +120,8 @@ def test_the_two_protocols_differ_on_the_reference_of_dsprites_sizes_alone(share
         arrays = np.load(shared / "reference" / "metrics" / f"{case}.npz")
         z, v = arrays["codes_train"], arrays["factors_train"]
         higher = irs(z, v)["irs"] - irs(z, v, factor_bins=BINS)["irs"]
-        # 40, 32 and 32 values against 20 bins: 0.4102 and 0.4053; no factor of the others has more than 10 values
+        # 40, 32 and 32 values against 20 bins: 0.4102 and 0.4053; no factor of the others has more than 10
+        # values
         assert higher == (pytest.approx(0.0049, abs=5e-5) if case == "trained" else 0), case
 
 

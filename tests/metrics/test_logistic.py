@@ -43,7 +43,7 @@ def test_a_rare_value_and_two_values() -> None:
 
 @pytest.mark.parametrize("penalty", [1.0, 0.01])
 def test_few_rows_per_class(penalty: float) -> None:
-    """Within a class of a row or two nothing varies, so the discriminant analysis that it starts from is far off."""
+    """Nothing varies within a class of one or two rows, so the fit starts from a useless discriminant."""
     rng = np.random.default_rng(0)
     y = np.concatenate([np.arange(20), rng.integers(20, size=20)])
     x = rng.normal(size=(40, 10)) + y[:, None] / 10
@@ -78,9 +78,9 @@ def test_columns_on_far_scales_and_nearly_equal_ones() -> None:
 
 def test_answers_are_of_the_classes_that_occur() -> None:
     x = np.array([[-1.0], [-1.1], [0.9], [1.0]])
-    asked = np.array([[-2.0], [2.0], [3.0]])
-    np.testing.assert_array_equal(logistic.answers(x, np.array([5, 5, 2, 2]), asked), [5, 2, 2])
-    np.testing.assert_array_equal(logistic.answers(x, np.full(4, 7), asked), [7, 7, 7])
+    queries = np.array([[-2.0], [2.0], [3.0]])
+    np.testing.assert_array_equal(logistic.answers(x, np.array([5, 5, 2, 2]), queries), [5, 2, 2])
+    np.testing.assert_array_equal(logistic.answers(x, np.full(4, 7), queries), [7, 7, 7])
 
 
 def peer(x: np.ndarray, y: np.ndarray, penalty: float) -> logistic.Weights:

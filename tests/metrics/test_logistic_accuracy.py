@@ -59,7 +59,8 @@ def test_equals_a_scikit_learn_pipeline_on_digits() -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(
         codes[~test], labels[~test]
     )
-    # The two standardise with another rounding, so the fits stop at slightly different points: one row in 450 at most.
+    # The two standardise with another rounding, so the fits stop at slightly different points: one row in 450
+    # at most.
     found = logistic_accuracy(codes, labels, rng(), test=test)["logistic_accuracy"]
     assert found == pytest.approx(model.score(codes[test], labels[test]), abs=0.0025)
     assert found > 0.95

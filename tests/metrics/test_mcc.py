@@ -1,4 +1,4 @@
-"""The mean correlation coefficient against closed forms and scipy's correlations with every assignment tried."""
+"""The mean correlation coefficient against closed forms and scipy's correlations over all assignments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks on arrays say, and the numbering of values."""
+"""Checks of arrays, the messages of their errors, and the numbering of values."""
 
 from __future__ import annotations
 

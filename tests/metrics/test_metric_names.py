@@ -22,7 +22,7 @@ def test_names_are_the_files_of_the_folders() -> None:
     assert {"mig": "disentanglement", "rate": "rate", "psnr": "reconstruction"}.items() <= files.items()
 
 
-def test_an_unknown_name_lists_what_there_is() -> None:
+def test_an_unknown_name_lists_the_known_ones() -> None:
     for find in (metrics.function, metrics.describe):
         with pytest.raises(ValueError, match=r"'migg'.*there are: beta_vae_score, .*\bmig, "):
             find("migg")
@@ -64,7 +64,8 @@ def test_metrics_import_numpy_scipy_and_sklearn_only(path: Path) -> None:
 
 
 def test_the_metrics_install_by_themselves() -> None:
-    """`pip install ./metrics` names the packages one by one: every folder of metrics is among them, and their needs agree."""
+    """metrics/pyproject.toml lists every folder of metrics, and requires the same versions as the whole
+    project."""
     own = tomllib.loads((FOLDER / "pyproject.toml").read_text())
     folders = {path.parent.name for path in FOLDER.glob("*/__init__.py")}
     assert set(own["tool"]["setuptools"]["packages"]) == {"metrics"} | {

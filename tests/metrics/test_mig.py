@@ -1,4 +1,4 @@
-"""MIG against hand-computed values, a direct transcription of the protocol, and the established implementation."""
+"""MIG against hand-computed values, a transcription of the protocol, and the established implementation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_duplicated_codes_have_no_gap() -> None:
 
 
 def test_partial_information() -> None:
-    # The first code is the bit in 3 of 4 images: I = ln 2 − H(1/4), so the gap is 1 − H2(1/4) = 1 − 0.8112781 bit.
-    # The second is independent of the bit: I = 0.
+    # The first code is the bit in 3 of 4 images: I = ln 2 − H(1/4), so the gap is 1 − H2(1/4) = 1 − 0.8112781
+    # bit. The second is independent of the bit: I = 0.
     bit = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     codes = np.stack([[0, 0, 0, 1, 1, 1, 1, 0], [0, 1, 0, 1, 0, 1, 0, 1]], axis=1)
     assert mig(codes, bit[:, None])["mig"] == pytest.approx(0.1887218755, abs=1e-9)

@@ -1,4 +1,4 @@
-"""The pages of documentation are those that the modules give, and the table of punishments is what the metrics answer."""
+"""docs/metrics is what the modules generate, and the table of punishments is what the metrics answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from metrics import cases, pages
 from tests.metrics.expectations import expected
 
 COSTLY = ("perfect", "rotated")
-"""Columns that are compared of a metric which its expectation makes cheaper (dci, fairness, sample_efficiency, strong_generalisation): all
-ten of these four take 50 s, and agree to 1e-3."""
+"""The columns to compare of a metric whose expectation has cheaper settings.
+
+These are dci, fairness, sample_efficiency and strong_generalisation. All ten columns of the four take 50 s,
+and agree to 1e-3."""
 FOLDER = Path(metrics.__file__).parents[1] / "docs" / "metrics"
 
 

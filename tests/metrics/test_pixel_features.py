@@ -32,7 +32,8 @@ def test_all_components_keep_distances_and_empty_pixels_add_none() -> None:
 
 
 def test_fresh_images_of_one_distribution_spread_as_much_as_the_real_ones() -> None:
-    # White noise: components of the real images alone would hold (1 + √(100/500))² of its variance there, and 1 elsewhere.
+    # White noise: components of the real images alone would hold (1 + √(100/500))² of its variance there, and
+    # 1 elsewhere.
     rng = np.random.default_rng(0)
     x, y = pixel_features(rng.random((500, 1, 10, 10)), rng.random((500, 1, 10, 10)), 20)
     assert x.var() == pytest.approx(y.var(), rel=0.05)  # 10,000 values: standard error 0.02

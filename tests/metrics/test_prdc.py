@@ -1,4 +1,6 @@
-"""Precision, recall, density, coverage: by hand, in expectation, against a literal transcription and the authors' package."""
+"""Precision, recall, density, coverage: by hand, in expectation, against a transcription and the authors'
+code.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def literal(x: Points, y: Points, k: int) -> dict[str, float]:
 
 
 def test_three_points_by_hand() -> None:
-    # k = 1. Radii of 0, 1, 3: 1, 1, 2; of 2, 10, 11: 8, 1, 1. Sample 2 is on the sphere around 1 and within that around 3.
+    # k = 1. Radii of 0, 1, 3: 1, 1, 2; of 2, 10, 11: 8, 1, 1. Sample 2 is on the sphere around 1 and within
+    # that around 3.
     x, y = np.array([[0.0], [1.0], [3.0]]), np.array([[2.0], [10.0], [11.0]])
     expected = {"coverage": 2 / 3, "density": 2 / 3, "precision": 1 / 3, "recall": 1.0}
     assert _prdc(x, y, 1) == pytest.approx(expected, abs=1e-12)
@@ -50,8 +53,9 @@ def test_the_real_images_themselves() -> None:
 
 def test_one_distribution_on_both_sides() -> None:
     found = [_prdc(normal(400, 5, 2 * seed), normal(300, 5, 2 * seed + 1), 5) for seed in range(20)]
-    # Exact expectations, whatever the distribution: a fresh point falls into a ball with probability k/N, and x is not
-    # covered when the k nearest of all N − 1 + M others are real. Standard errors of 20 draws: 0.015 and 0.003.
+    # Exact expectations, whatever the distribution: a fresh point falls into a ball with probability k/N, and
+    # x is not covered when the k nearest of all N − 1 + M others are real. Standard errors of 20 draws: 0.015
+    # and 0.003.
     assert np.mean([f["density"] for f in found]) == pytest.approx(1, abs=0.05)
     missed = math.prod((399 - i) / (699 - i) for i in range(5))
     assert np.mean([f["coverage"] for f in found]) == pytest.approx(1 - missed, abs=0.01)

@@ -1,4 +1,4 @@
-"""Of the reference scores no case is left out unsaid: `harness` names all cases, and those that lack a score with the reason."""
+"""`harness` names every case of the reference scores, and gives a reason for each score that is missing."""
 
 from __future__ import annotations
 

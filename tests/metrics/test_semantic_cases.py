@@ -1,5 +1,8 @@
-"""What every metric of codes says of models whose fault is known (`metrics.cases`): right is right in any order, scale and sign,
-turned or constant codes are no better, and 60 images are answered or refused."""
+"""Scores of models whose fault is known (`metrics.cases`), for every metric of codes.
+
+A perfect code scores alike in any order, scale and sign. Rotated or constant codes are no better. 60 images
+give a score or an error.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +72,8 @@ def test_gaps_vanish_when_every_factor_has_two_codes(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "beta_vae_score", "dci", "dcimig", "edi", "factor_vae_score", "infomec", "irs", "med", "mig_sup", "modularity",
-        "strong_generalisation",
+        "beta_vae_score", "dci", "dcimig", "edi", "factor_vae_score", "infomec", "irs", "med", "mig_sup",
+        "modularity", "strong_generalisation",
     ],
 )  # fmt: skip
 def test_two_codes_of_one_factor_are_still_of_one_factor(name: str) -> None:
@@ -78,7 +81,7 @@ def test_two_codes_of_one_factor_are_still_of_one_factor(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", pages.judged())
-def test_sixty_images_are_answered_or_refused(name: str) -> None:
+def test_sixty_images_give_a_score_or_an_error(name: str) -> None:
     refusal, found = None, {}
     try:
         found = score(name, world("few"))

@@ -1,4 +1,4 @@
-"""Single-neuron classification against hand-computed values and a plain transcription of the authors' code."""
+"""Single-neuron classification against hand-computed values and a transcription of the authors' code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.metrics.harness import world
 RNG = np.random.default_rng
 
 
-def plain(x: np.ndarray, v: np.ndarray, asked: np.ndarray, answer: np.ndarray) -> list[list[float]]:
-    """Quantile bins as sums of comparisons, and every assignment tried; several accuracies where names of bins tie."""
+def plain(x: np.ndarray, v: np.ndarray, queries: np.ndarray, answer: np.ndarray) -> list[list[float]]:
+    """Quantile bins as sums of comparisons, over all assignments; several accuracies if names of bins tie."""
 
     def bins(code: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
         dividers = np.sort(code)[(np.arange(size) * len(code) / size).astype(int)]
@@ -41,7 +41,7 @@ def plain(x: np.ndarray, v: np.ndarray, asked: np.ndarray, answer: np.ndarray) -
         }
         best = [np.array(names) for names, rows in right.items() if rows == max(right.values())]
         accuracies.append(
-            [float(np.mean(names[bins(x[:, j], asked[:, j], sizes[k])] == answer[:, k])) for names in best]
+            [float(np.mean(names[bins(x[:, j], queries[:, j], sizes[k])] == answer[:, k])) for names in best]
         )
     return accuracies
 
@@ -64,7 +64,7 @@ def test_a_code_serves_one_factor() -> None:
         .repeat(20, axis=0)
     )
     test = np.arange(80) % 2 == 1
-    # One code, 0 ... 3, tells both bits; cut in two it tells the first.
+    # One code, 0 ... 3, determines both bits; cut in two it determines the first.
     both = (2 * grid[:, 0] + grid[:, 1])[:, None].astype(float)
     assert snc(both, grid, RNG(0), test=test) == pytest.approx(
         {"snc": 0.75, "snc_train": 0.75, "snc_0": 1, "snc_1": 0.5}, abs=1e-12

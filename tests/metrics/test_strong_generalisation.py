@@ -29,8 +29,9 @@ def test_one_code_per_factor_generalises() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_code_that_another_factor_shifts_away_does_not(seed: int) -> None:
-    # z = y + 10 s. Trained with s = c, the trees answer the last y for any s > c and the first for any s < c: right in
-    # one of three. The other way round, a shift of at most 2 leaves steps of 10 where they are: always right.
+    # z = y + 10 s. Trained with s = c, the trees answer the last y for any s > c and the first for any s < c:
+    # right in one of three. The other way round, a shift of at most 2 leaves steps of 10 where they are:
+    # always right.
     codes = (FACTORS @ [1.0, 10.0])[:, None]
     assert score(codes, seed) == pytest.approx(
         {"strong_generalisation": (1 / 3 + 1) / 2, "strong_generalisation_seen": 1}, abs=1e-12
@@ -55,16 +56,16 @@ def test_training_has_the_seen_values_and_all_others_are_withheld(
     fits: list[dict[str, Any]] = []
 
     def fit(x: np.ndarray, y: np.ndarray, **_: int) -> SimpleNamespace:
-        fits.append({"x": x, "y": y, "asked": []})
-        asked = fits[-1]["asked"]
-        return SimpleNamespace(predict=lambda x: asked.append(x) or np.zeros(len(x), dtype=int))
+        fits.append({"x": x, "y": y, "queries": []})
+        queries = fits[-1]["queries"]
+        return SimpleNamespace(predict=lambda x: queries.append(x) or np.zeros(len(x), dtype=int))
 
     monkeypatch.setattr(module, "boosting", SimpleNamespace(fit=fit))
     codes = np.concatenate([FACTORS, np.arange(len(FACTORS))[:, None]], axis=1).astype(float)
     score(codes, seen_values=seen_values)
     assert len(fits) == 2  # each factor, and the one other to withhold values of
     for i, (j, one) in enumerate([(1, fits[0]), (0, fits[1])]):
-        outside, inside = one["asked"]
+        outside, inside = one["queries"]
         seen = set(one["x"][:, j])
         assert len(seen) == min(seen_values, SIZES[j] - 1)
         assert set(inside[:, j]) == seen
@@ -100,7 +101,8 @@ def test_values_that_training_lacks_are_wrong() -> None:
 
 
 def test_pairs_without_rows_on_both_sides_are_left_out() -> None:
-    # Only s = 0 is held out, so nothing is withheld where s = 0 is seen, and nothing seen otherwise: target 1 remains.
+    # Only s = 0 is held out, so nothing is withheld where s = 0 is seen, and nothing seen otherwise: target 1
+    # remains.
     assert score(FACTORS.astype(float), test=FACTORS[:, 1] == 0)["strong_generalisation"] == 0  # s = 0 is new
     with pytest.raises(ValueError, match="none has a value that training rows have"):
         score(FACTORS.astype(float), test=(FACTORS == 0).all(axis=1))

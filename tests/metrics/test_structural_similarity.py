@@ -30,7 +30,9 @@ def pictures(n: int, channels: int, height: int, width: int, seed: int = 0) -> t
 
 
 def by_definition(x: NDArray, y: NDArray, side: int) -> tuple[float, float]:
-    """SSIM, and contrast · structure alone, of one image of one channel: every window by itself, as the paper writes it."""
+    """SSIM, and contrast · structure alone, of one image of one channel: window by window, as in the
+    paper.
+    """
     place = np.arange(side) - (side - 1) / 2
     w = np.exp(-(place[:, None] ** 2 + place**2) / (2 * (1.5 * side / 11) ** 2))
     w /= w.sum()

@@ -26,7 +26,7 @@ def independent(n: int, count: int) -> np.ndarray:
 
 
 def models(n: int = 1000, latents: int = 10, seeds: int = 6) -> list[Model]:
-    """Four factors in latents of another order and sign for every seed, some more mixed than others, some latents dead."""
+    """Four factors in latents, with another order, other signs, mixing and dead latents for every seed."""
     factors = np.random.default_rng(7).normal(size=(n, 4))
     made = []
     for seed in range(seeds):
@@ -43,8 +43,8 @@ def models(n: int = 1000, latents: int = 10, seeds: int = 6) -> list[Model]:
     return made
 
 
-# "model_scores" that compute_udr_sklearn of disentanglement_lib (commit 86a644d, scikit-learn 1.9) gives for models(), with
-# the average KL of each latent as its second input, 1,000 points and its gin files' settings.
+# "model_scores" that compute_udr_sklearn of disentanglement_lib (commit 86a644d, scikit-learn 1.9) gives for
+# models(), with the average KL of each latent as its second input, 1,000 points and its gin files' settings.
 LASSO = [0.23598922, 0.28538273, 0.19244544, 0.18057734, 0.22754345, 0.21893213]
 SPEARMAN = [0.219867, 0.19175173, 0.1670314, 0.19421011, 0.19175173, 0.17979987]
 
@@ -93,7 +93,7 @@ def test_the_same_latents_in_another_order_and_sign() -> None:
     z, std = independent(500, 4), np.full((500, 4), 0.3)
     turned = [z[:, order] * sign for order, sign in (([2, 0, 1, 3], -1), ([3, 1, 0, 2], [1, -1, 1, -1]))]
     found = udr(z, std, np.stack(turned), np.stack([std, std]))
-    # Without correlation the Lasso's weight is the correlation less the penalty, and 0 where that is negative.
+    # Without correlation the Lasso's weight is the correlation minus the penalty, and at least 0.
     assert found["udr_lasso"] == pytest.approx(0.9, abs=1e-9)
     assert udr(z, std, np.stack(turned), np.stack([std, std]), penalty=0.25)["udr_lasso"] == pytest.approx(
         0.75, abs=1e-9
@@ -125,8 +125,9 @@ def test_relative_strength_of_known_matrices() -> None:
 def test_lasso_meets_its_optimality_conditions() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(50, 8)) @ rng.normal(size=(8, 8))  # strongly correlated
-    C, Q = (x.T @ x / 50)[None], (x.T @ rng.normal(size=(50, 3)) / 50)[None]
-    w = _lasso(C, Q, 0.1)
+    y = rng.normal(size=(50, 3))
+    C, Q = x.T @ x / 50, x.T @ y / 50
+    w = _lasso(x, y, 0.1)
     slope = Q - C @ w
     assert np.abs(slope).max() <= 0.1 + 1e-6
     np.testing.assert_allclose(slope[w != 0], 0.1 * np.sign(w[w != 0]), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Intervals: their standard error against closed forms, and that every metric has one."""
+"""Intervals: their standard error against closed forms, and an interval of every metric."""
 
 from __future__ import annotations
 
@@ -74,6 +74,24 @@ def test_an_infinite_value_has_its_whole_range_for_an_interval() -> None:
     )
     assert found["rate"] == math.inf
     assert (found["rate_low"], found["rate_high"]) == (0, math.inf)
+
+
+def test_two_sets_of_images_are_resampled_apart_and_in_the_same_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order does not depend on the hashes of names, which differ between processes."""
+    drawn: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def apart(samples: np.ndarray, real: np.ndarray) -> dict[str, float]:
+        drawn.append((real, samples))
+        return {"frechet_distance": 0.0}
+
+    monkeypatch.setattr(metrics, "function", lambda name: apart)
+    rows = np.arange(40)
+    interval("frechet_distance", {"samples": rows, "real": rows}, rng(7), n_resamples=2)
+    for stream, (real, samples) in zip(rng(7).spawn(2), drawn[1:], strict=True):
+        np.testing.assert_array_equal(real, np.sort(stream.choice(rows, 20, replace=False)))
+        np.testing.assert_array_equal(samples, np.sort(stream.choice(rows, 20, replace=False)))
 
 
 def test_held_out_rows_stay_held_out() -> None:

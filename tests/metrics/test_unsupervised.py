@@ -1,4 +1,6 @@
-"""Dependence among codes: closed forms for two Gaussians, degenerate covariances, and the established implementation."""
+"""Dependence among codes: closed forms of two Gaussians, degenerate covariances, the established
+implementation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study that nobody trained: a store with every file that a report reads, its numbers drawn around plausible curves."""
+"""A synthetic study: a store with every file that a report reads, with plausible random numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ FAMILIES: dict[str, Any] = {
 
 FORMS: dict[str, dict[str, Any]] = {
     "digits": {"shape": (1, 8, 8), "labels": 10, "floor": 15.0, "ceiling": 26.0, "blank": 44.4},
-    "dsprites": {"shape": (1, 32, 32), "factors": (3, 3, 8, 8, 8), "floor": 22.0, "ceiling": 95.0, "blank": 710.0},
+    "dsprites": {
+        "shape": (1, 32, 32), "factors": (3, 3, 8, 8, 8), "floor": 22.0, "ceiling": 95.0, "blank": 710.0,
+    },
 }  # fmt: skip
 
 MACHINE = {
@@ -62,7 +64,7 @@ def images() -> Images:
 
 @pytest.fixture(scope="session")
 def sampler(images: Images) -> Sampler:
-    """The same with labels and factors for the families that need them, which say nothing of the digits."""
+    """The same images with labels and factors, which are unrelated to the images."""
     rows = torch.arange(len(images))
     factors = [rows // CLASSES**place % size for place, size in enumerate(FACTOR_SIZES)]
     return Sampler(images, labels=rows % CLASSES, factors=torch.stack(factors, dim=1))
@@ -70,7 +72,7 @@ def sampler(images: Images) -> Sampler:
 
 @pytest.fixture(scope="session")
 def make_study(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """``make_study(**options)`` -> (params, store), as :func:`synthesise`, each in a folder of its own."""
+    """``make_study(**options)`` -> (params, store) of ``synthesise``, each in its own folder."""
     return lambda **options: synthesise(tmp_path_factory.mktemp("study"), **options)
 
 
@@ -253,10 +255,13 @@ def _write_failure(store: Store, trial: Trial) -> None:
     write_json(
         store.run(trial.dataset, trial.key) / "failure.json",
         {
-            "trial": trial.name, "reason": "RuntimeError: CUDA out of <memory>", "detail": "Traceback ...\n  line 7",
-            "attempts": 3, "at": "2026-11-20T12:00:00+00:00",
+            "trial": trial.name,
+            "reason": "RuntimeError: CUDA out of <memory>",
+            "detail": "Traceback ...\n  line 7",
+            "attempts": 3,
+            "at": "2026-11-20T12:00:00+00:00",
         },
-    )  # fmt: skip
+    )
 
 
 def _write_pictures(store: Store, trial: Trial, ready: Ready, rng: np.random.Generator) -> None:

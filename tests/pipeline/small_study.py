@@ -1,4 +1,4 @@
-"""A small study to be evaluated: its params.yaml in the current folder, and its trials."""
+"""A small study for tests: writes its params.yaml, prepares its data, trains its trials."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = ["distortion", "mse", "psnr", "rate", "negative_elbo", "logistic_accuracy"
 
 
 def configure(names: list[str] | dict[str, Any], **changes: Any) -> None:
-    """Write params.yaml: a data set, four trials of 20 steps unless ``changes`` say otherwise, the metrics ``names``."""
+    """Write params.yaml: metrics ``names``, one data set, four trials of 20 steps, and ``changes``."""
     content = {
         "study": "small",
         "datasets": {"digits": {"test_fraction": 0.2}},
@@ -45,7 +45,7 @@ def configure(names: list[str] | dict[str, Any], **changes: Any) -> None:
 
 
 def prepare(store: Store) -> None:
-    """300 digits with labels, 60 of them held out, and two factors that have nothing to do with them."""
+    """300 digits with labels, 60 of them held out, and two factors that are unrelated to the images."""
     digits = load_digits()
     index = np.arange(300)
     store.write_ready(
@@ -70,7 +70,7 @@ def trials_of(params: Params, store: Store) -> list[Trial]:
 
 
 def train_all(store: Store) -> list[Trial]:
-    """Train what params.yaml asks for and is not trained yet; all its trials."""
+    """Train the trials of params.yaml that are not trained yet, and return all of its trials."""
     trials = trials_of(load(), store)
     for trial in trials:
         if not store.is_finished(trial.dataset, trial.key):

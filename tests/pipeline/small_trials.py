@@ -1,4 +1,4 @@
-"""Trials small enough to be trained in a test, of every family, by what families declare of themselves."""
+"""Trials of every family that are small enough to be trained in a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = Settings(steps=40, batch_size=16, learning_rate=1e-3, precision="floa
 
 
 def make_trial(family: str = "vae", seed: int = 0, **changes: Any) -> Trial:
-    """A trial on digits; ``hyper`` holds the options that are not those of ``example``."""
+    """A trial on digits; ``hyper`` overrides options of ``example``."""
     hyper = example(family) | changes.pop("hyper", {})
     values: dict[str, Any] = {
         "dataset": "digits",

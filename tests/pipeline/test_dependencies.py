@@ -22,6 +22,7 @@ NO_OUTPUT_DEPENDS_ON = {
     "pipeline/__init__.py": "it switches usage statistics off",
     "pipeline/data/__init__.py": "it is a docstring",
     "pipeline/data/datasets/__init__.py": "it is a docstring",
+    "pipeline/environment.py": "it finds a python",
     "pipeline/errors.py": "it shows errors",
 }
 CHECKS_PARAMS = ("pipeline.study",)

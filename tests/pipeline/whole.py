@@ -1,4 +1,4 @@
-"""A prepared data set's images as one array, and a web server for a folder: what tests of data sets share."""
+"""Shared by tests of data sets: all prepared images as one array, and a web server for a folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["serving", "whole"]
 
 
 def whole(prepared: Prepared) -> np.ndarray:
-    """All images in their places: uint8 [N, C, H, W], or bit-packed rows."""
+    """All images in the order of their rows: uint8 [N, C, H, W], or bit-packed rows."""
     images = np.concatenate(list(prepared.blocks))
     assert images.shape == prepared.stored_shape
     if prepared.places is None:
@@ -35,7 +35,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """The address of a real HTTP server for the files of a folder; proxies of the environment do not apply to it."""
+    """The address of a real HTTP server for the files of a folder, which proxies do not affect."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,6 @@
-"""scikit-learn's digits, and a small network trained on them for a few seconds: where a test has to see what is learnt."""
+"""scikit-learn's digits, and a small network trained on them for a few seconds, for tests of what models
+learn.
+"""
 
 from __future__ import annotations
 

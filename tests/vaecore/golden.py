@@ -1,10 +1,12 @@
-"""The numbers that every member and the engine give for a fixed seed, as they were recorded: ``python -m tests.vaecore.golden``.
+"""Recorded numbers of every member and of the engine, for a fixed seed.
 
-    golden/<folder>.json      member -> the code it was recorded with, the engine's revision, and its numbers
+    python -m tests.vaecore.golden    records the numbers of today
 
-A trial's key has the file of each member it uses and one revision of the engine, and nothing else of vaecore. So where numbers move,
-either the member's file has changed, and its keys with it, or the revision has to be raised: ``verdict`` says which. Recording
-anew refuses to overwrite numbers that moved while neither did.
+    golden/<folder>.json      member -> the digest of its code, the engine's revision, and its numbers
+
+A trial's key contains the file of each member that the trial uses and the engine's revision, and nothing else
+of vaecore. So if numbers move, either the member's file has changed, and its keys with it, or the revision
+has to be raised: ``verdict`` says which. Recording refuses to overwrite numbers that moved without either.
 """
 
 from __future__ import annotations
@@ -38,20 +40,22 @@ from vaecore.training import Settings, Training, train
 __all__ = ["FOLDERS", "cases", "numbers", "recorded", "verdict"]
 
 HERE = Path(__file__).parent / "golden"
+RECORD = "python -m tests.vaecore.golden"
 LEARNED = {"name": "gaussian", "sigma": "learned"}
 MOVING = {"schedule": "linear", "from": 0.5, "to": 4, "steps": 5}
 COSINE = {"schedule": "cosine", "from": 1e-2, "to": 1e-3, "steps": 4}
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
-"""Four steps in float32, on processors that add up in other orders (measured, with vectors of 128 to 512 bits: 5e-6); a constant that
-changes moves numbers by far more."""
+"""Processors add up in different orders: four steps in float32 differ by 5e-6 between vectors of 128 and 512
+bits. A changed constant moves numbers by far more."""
 DEEP = {"size": 16, "learning_rate": 1e-5}
-"""For convolutions. Adam divides each gradient by its own size, so that one of nothing but rounding moves a weight by the whole learning
-rate, to either side: the learning rate is small, and the gradients themselves are recorded."""
+"""Options for convolutions. Adam divides each gradient by its own size, so that a gradient of pure rounding
+moves a weight by the whole learning rate, in either direction. So the learning rate is small, and gradients
+are recorded too."""
 
 
 def learnt(family: str = "vae", **options: Any) -> dict[str, Any]:
-    """Four updates, and what the family says afterwards of eight images."""
+    """Four updates, and the trained family's results for eight images."""
     hyper = {key: MOVING for key, each in FAMILIES.cls(family).options.items() if each.scheduled}
     settings = {"steps": 4, "record_every": 1, "learning_rate": COSINE, "precision": "float32"}
     training = small.start(family, hyper=hyper, **({"dataset_size": small.N} | settings | options))
@@ -60,16 +64,16 @@ def learnt(family: str = "vae", **options: Any) -> dict[str, Any]:
     model = training.family.eval()
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode():
-        given = training.sampler.batch(torch.arange(8))
+        eight = training.sampler.batch(torch.arange(8))
         noise = draw(model.code_noise(8), generator)
-        encoding = model.encode(given, noise)._asdict()
-        images = {"reconstruction": model.reconstruct(given)}
+        encoding = model.encode(eight, noise)._asdict()
+        images = {"reconstruction": model.reconstruct(eight)}
         if model.has_prior:
-            images["sample"] = model.sample(draw(model.sample_noise(8), generator), given)
+            images["sample"] = model.sample(draw(model.sample_noise(8), generator), eight)
         found = {name: each.tolist() for name, each in encoding.items() if each is not None}
         found |= {name: each.flatten(1).sum(1).tolist() for name, each in images.items()}
         if model.has_density:
-            found["log_weights"] = model.log_weights(given, draw(model.code_noise(16), generator), 2).tolist()
+            found["log_weights"] = model.log_weights(eight, draw(model.code_noise(16), generator), 2).tolist()
     return {"gradients": slopes, "rows": rows, "afterwards": found}
 
 
@@ -132,34 +136,38 @@ FOLDERS: dict[str, tuple[Folder[Any], Callable[[str], Any]]] = {
     "posteriors": (POSTERIORS, posterior),
     "priors": (PRIORS, prior),
 }
-"""Folder -> what it holds, and a member's numbers."""
+"""Folder -> its members, and the function that computes a member's numbers."""
 
 ENGINE: dict[str, Callable[[], Any]] = {
     "defaults of training": lambda: {
-        key: value for key, value in asdict(Settings(steps=1, batch_size=1, learning_rate=1)).items() if not isinstance(value, str)
+        key: value
+        for key, value in asdict(Settings(steps=1, batch_size=1, learning_rate=1)).items()
+        if not isinstance(value, str)
     },
-    "a critic behind a pyramid": lambda: learnt("factor_vae", network="conv", initialization="tensorflow", **DEEP),
+    "a critic behind a pyramid": lambda: learnt(
+        "factor_vae", network="conv", initialization="tensorflow", **DEEP
+    ),
     "odd sizes": lambda: learnt(network="burgess", initialization="tensorflow", **(DEEP | {"size": 15})),
     "some rows": lambda: learnt("beta_tc_vae", rows=torch.arange(5, 33)),
     **{f"nuisance {name}": lambda name=name: learnt(nuisance=name) for name in nuisances()},
-}  # fmt: skip
-"""What members share, where their own cases do not reach it."""
+}
+"""Shared code that the members' own cases do not reach."""
 
 
 def cases() -> list[tuple[str, str]]:
-    """(folder, member) of all; the engine's own are of the folder "engine"."""
+    """(folder, member) of every case; those of the engine have the folder "engine"."""
     members = [(folder, name) for folder, (holds, _) in FOLDERS.items() for name in holds.names()]
     return members + [("engine", name) for name in ENGINE]
 
 
 def numbers(folder: str, name: str) -> Any:
-    """As they are now."""
+    """The numbers of today."""
     found = ENGINE[name]() if folder == "engine" else FOLDERS[folder][1](name)
     return json.loads(json.dumps(found))
 
 
 def code(folder: str, name: str) -> str:
-    """Of the member's own file; the engine has a revision in its place."""
+    """The digest of the member's own file; empty for the engine, which has a revision instead."""
     return "" if folder == "engine" else code_digest(f"{FOLDERS[folder][0].package}.{name}")[:16]
 
 
@@ -169,24 +177,24 @@ def recorded(folder: str) -> dict[str, Any]:
 
 
 def verdict(folder: str, name: str) -> str | None:
-    """What is to be done about a case; None where its numbers are as recorded."""
+    """What to do about a case; None if its numbers are as recorded."""
     known = recorded(folder).get(name)
     if known is None:
-        return f"{folder}/{name} has no golden numbers yet. Record them: python -m tests.vaecore.golden"
+        return f"{folder}/{name} has no golden numbers yet. Record them: {RECORD}"
     moved = difference(known["numbers"], numbers(folder, name))
     if moved is None:
         return None
     if known["code"] != code(folder, name):
         return (
-            f"{folder}/{name}: {moved}. Its own file has changed, so trials that use it have other keys and are trained anew. If that "
-            "is meant, record the new numbers: python -m tests.vaecore.golden"
+            f"{folder}/{name}: {moved}. Its own file has changed, so trials that use it have other keys and "
+            f"are trained anew. If you want that, record the new numbers: {RECORD}"
         )
     if known["revision"] != REVISION:
-        return f"{folder}/{name}: {moved}. The revision was raised; record the new numbers: python -m tests.vaecore.golden"
+        return f"{folder}/{name}: {moved}. The revision was raised; record the new numbers: {RECORD}"
     return (
-        f"{folder}/{name}: {moved}, though its own file is as it was: the engine computes something else, and finished trials would be "
-        f"taken for what they are not. If that is meant, raise REVISION in vaecore/revision.py from {REVISION} to {REVISION + 1}, then "
-        "record the new numbers: python -m tests.vaecore.golden"
+        f"{folder}/{name}: {moved}, but its own file has not changed: the engine computes other numbers, and "
+        "finished trials would pass for trials of the new engine. If you want the new numbers, "
+        f"raise REVISION in vaecore/revision.py from {REVISION} to {REVISION + 1}, then record them: {RECORD}"
     )
 
 
@@ -214,18 +222,18 @@ def flat(tree: Any, place: str = "") -> Iterator[tuple[str, float]]:
 
 
 def record() -> int:
-    """Record every case that is new or may be overwritten; 1 where one may not."""
+    """Record every case that is new or may be overwritten; return 1 if a case may not."""
     torch.set_num_threads(1)
     refused = []
     kept: dict[str, dict[str, Any]] = {}
     for folder, name in cases():
-        said = verdict(folder, name)
-        if said is not None and "raise REVISION" in said:
-            refused.append(said)
+        todo = verdict(folder, name)
+        if todo is not None and "raise REVISION" in todo:
+            refused.append(todo)
             continue
         known = recorded(folder).get(name)
         fresh = {"code": code(folder, name), "revision": REVISION, "numbers": numbers(folder, name)}
-        if known is not None and said is None:  # the same numbers: as they were recorded
+        if known is not None and todo is None:  # equal within the tolerance: keep the recorded digits
             fresh["numbers"] = known["numbers"]
         kept.setdefault(folder, {})[name] = fresh
     if refused:

@@ -1,4 +1,4 @@
-"""Models, batches and trainings small enough to be made in a test, of every family, by what families declare of themselves."""
+"""Small models, batches and trainings of every family, made from its declarations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,31 @@ from vaecore.families import Encoding, Family
 from vaecore.images import Images
 from vaecore.noise import draw
 
-__all__ = ["CLASSES", "FACTOR_SIZES", "PARTS", "SHAPE", "SMALL", "B", "L", "N", "batch", "encode", "evaluate", "example", "images", "known", "make", "sampler", "start"]  # fmt: skip
+__all__ = [
+    "CLASSES",
+    "FACTOR_SIZES",
+    "PARTS",
+    "SHAPE",
+    "SMALL",
+    "B",
+    "L",
+    "N",
+    "batch",
+    "encode",
+    "evaluate",
+    "example",
+    "images",
+    "known",
+    "make",
+    "sampler",
+    "start",
+]
 
 B = 16
 
 
 def images() -> Images:
-    """N of them, of random bytes."""
+    """N images of random bytes."""
     return sampler().images
 
 
@@ -48,6 +66,6 @@ def evaluate(family: Family, given: Batch, **hyper: float) -> dict[str, Tensor]:
 
 
 def encode(family: Family, given: Batch, seed: int = 1, **options: bool) -> Encoding:
-    """What a family says of a batch, with noise from a seed."""
+    """A family's encoding of a batch, with noise from a seed."""
     noise = draw(family.code_noise(len(given.x)), torch.Generator().manual_seed(seed))
     return family.encode(given, noise, **options)

@@ -1,7 +1,8 @@
-"""What a captured step relies on, shown on a CPU: every update is the same operations on the same tensors, asks the device nothing, and
-recorded once and replayed blindly it trains as the loop does.
+"""A captured step relies on this: every update is the same operations on the same tensors, without a host
+sync.
 
-CUDA's own recording needs a GPU: those tests skip without one.
+On a CPU, an update that is recorded once and replayed trains as the loop does. CUDA's own recording needs a
+GPU: its tests are skipped without one.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from benchmarks.small_trainings import EVERY, begin
 from vaecore.nuisances import names as nuisances
 from vaecore.training import Training, train
 
-# they read a number back from the device, or bring one to it
-ASKING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "item"}
+# operations that read a number back from the device, or bring one to it
+SYNCING = {"_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "item"}
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: capture cannot be tried")
 
 
 class Recorded(TorchDispatchMode):
-    """What is done: operation, its arguments that are no tensors, and where its tensors lie that no operation before made."""
+    """The operations, their arguments, and the addresses of tensors that no earlier operation made."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple[str, list[Any]]] = []
-        self.given: set[int] = set()
+        self.inputs: set[int] = set()
         self.made: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -42,7 +43,7 @@ class Recorded(TorchDispatchMode):
             )
         result = func(*args, **(kwargs or {}))
         outputs = (each for each in tree_flatten(result)[0] if isinstance(each, torch.Tensor))
-        self.made |= {each.untyped_storage().data_ptr() for each in outputs} - self.given
+        self.made |= {each.untyped_storage().data_ptr() for each in outputs} - self.inputs
         return result
 
     def _seen(self, each: Any) -> Any:
@@ -51,7 +52,7 @@ class Recorded(TorchDispatchMode):
         where = each.untyped_storage().data_ptr()
         if where in self.made:
             return "made here"
-        self.given.add(where)
+        self.inputs.add(where)
         return where, each.storage_offset(), each.shape, each.dtype
 
 
@@ -62,7 +63,7 @@ def test_every_update_is_the_same_operations_on_the_same_tensors(name, precision
 
 
 @pytest.mark.parametrize("nuisance", nuisances())
-def test_dressing_images_is_the_same_operations_too(nuisance):
+def test_a_nuisance_is_the_same_operations_on_the_same_tensors(nuisance):
     updates_are_alike(begin("vae", nuisance=nuisance, precision="float32"))
 
 
@@ -77,12 +78,12 @@ def updates_are_alike(training: Training) -> None:
     one, other = updates
     assert len(one) > 50
     assert one == other
-    asked = {call.split(".")[1] for call, _ in one} & ASKING
-    assert not asked, f"{asked} waits for the device, or brings a number from the host"
+    syncing = {call.split(".")[1] for call, _ in one} & SYNCING
+    assert not syncing, f"{syncing} waits for the device, or brings a number from the host"
 
 
 class ReplayedOnCPU(TorchDispatchMode):
-    """What a CUDA graph does, on a CPU: one call's operations are recorded and then done again on the same memory, without Python's part."""
+    """A CUDA graph on a CPU: records the operations of one call, and repeats them on the same memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,8 +93,8 @@ class ReplayedOnCPU(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if func.namespace != "profiler":
-            given = {memory(each) for each in tensors((args, kwargs))}
-            fresh = [each.data for each in tensors(result) if memory(each) not in given]
+            inputs = {memory(each) for each in tensors((args, kwargs))}
+            fresh = [each.data for each in tensors(result) if memory(each) not in inputs]
             bare = tree_map(
                 lambda each: each.data if isinstance(each, torch.Tensor) else each, (args, kwargs)
             )
@@ -141,7 +142,7 @@ def test_an_update_recorded_once_trains_as_the_loop_does(name, precision):
 
 
 @pytest.mark.parametrize("nuisance", nuisances())
-def test_images_are_dressed_anew_in_every_replay(nuisance):
+def test_every_replay_draws_new_nuisances(nuisance):
     plain, replayed = (begin("vae", nuisance=nuisance, precision="float32") for _ in range(2))
     replayed._replayed = ReplayedOnCPU()
     assert list(train(replayed)) == list(train(plain))

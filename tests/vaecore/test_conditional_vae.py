@@ -1,4 +1,4 @@
-"""What is known enters encoder and decoder: bit by bit, and in what is learnt."""
+"""Labels and factors reach encoder and decoder, bit by bit, and the model learns from them."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def test_labels_and_factors_are_one_hot_side_by_side():
         labels(Batch(given.x))
 
 
-@pytest.mark.parametrize("what", ["labels", "factors"])
+@pytest.mark.parametrize("array", ["labels", "factors"])
 @pytest.mark.parametrize("network", network_names())
-def test_encoder_and_decoder_both_see_it(network, what):
-    family = make("conditional_vae", network=network, given=what)
+def test_encoder_and_decoder_both_see_it(network, array):
+    family = make("conditional_vae", network=network, given=array)
     given = batch(4)
     other = given._replace(label=(given.label + 1) % 4, factors=1 - given.factors.clamp(max=1))
     assert not torch.allclose(encode(family, given).codes, encode(family, other).codes)
     z = torch.zeros(4, L)
     assert not torch.allclose(family.decode(z, given), family.decode(z, other))
-    with pytest.raises(ValueError, match=f"together with {what}: say which"):
+    with pytest.raises(ValueError, match=f"together with {array}: give them"):
         family.decode(z)
 
 
 def test_samples_of_a_class_are_of_that_class():
-    """By a classifier that saw only the images held out from the training; chance is one in ten, it is right of 0.94 of real images."""
+    """A classifier trained on the held-out images alone recognises them; right for 0.94 of real images."""
     family, _ = learn("conditional_vae", steps=2000)
     data, rest = digits(), held_out()
     known = data.batch(rest.nonzero()[:, 0])

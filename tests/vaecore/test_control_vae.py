@@ -1,4 +1,4 @@
-"""The controller: its equation by hand, its anti-windup, and that it holds the rate."""
+"""ControlVAE's controller: its equation by hand, its anti-windup, and the rate that it holds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_beta_is_the_papers_equation():
 
 
 def test_beta_stays_between_its_bounds_and_turns_at_once():
-    """A thousand steps at a bound leave nothing behind that would have to be undone."""
+    """A thousand steps at a bound leave nothing to undo."""
     low = moved([30.0] * 1000 + [-1.0])
     assert low[-2] == 0
     assert low[-1] > 0, "the rate is above its target: β rises in that very step"
@@ -43,7 +43,7 @@ def test_beta_stays_between_its_bounds_and_turns_at_once():
     assert all(0 <= beta <= 2 for beta in high)
 
 
-def test_the_loss_takes_beta_from_the_steps_before():
+def test_the_losss_beta_depends_on_earlier_steps():
     family = make("control_vae")
     family.beta.fill_(3.0)
     terms = evaluate(family, batch(), capacity=7.0)
@@ -51,7 +51,7 @@ def test_the_loss_takes_beta_from_the_steps_before():
     torch.testing.assert_close(terms["rate_error"], 7 - terms["rate"].mean())
     assert not terms["rate_error"].requires_grad
     family.update(terms)
-    assert terms["beta"] == 3, "what is recorded is what the step had"
+    assert terms["beta"] == 3, "the recorded β is that of the step"
     assert family.beta != 3
 
 

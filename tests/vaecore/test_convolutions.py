@@ -1,4 +1,4 @@
-"""The CPU's formulations are PyTorch's convolutions: same outputs, same gradients, same weights."""
+"""The CPU's formulations equal PyTorch's convolutions: same outputs, same gradients, same weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def arguments(*weight_shape: int, n: int, dtype: torch.dtype = torch.float64) ->
 
 
 def layer(kind: type[nn.Module], weight: torch.Tensor, bias: torch.Tensor) -> nn.Module:
-    """A layer of that class with the tensors themselves as its parameters, so that their gradients can be asked for."""
+    """A layer of that class whose parameters are these tensors, so that they get the gradients."""
     module = kind(1, 1, 1)
     del module.weight, module.bias
     module.weight, module.bias = weight, bias
@@ -69,13 +69,13 @@ def test_autocast_casts_as_it_does_for_the_plain_layer(c_out, layout):
     exact = outcome(F.conv_transpose2d(*inputs, stride=2, padding=1), inputs)
     assert [each.dtype for each in ours] == [torch.bfloat16] + [torch.float32] * 3
     for mine, plainly, exactly in zip(ours, plain, exact, strict=True):
-        # both are bfloat16 sums in some order: ours is no farther from the exact one than PyTorch's, 50 % granted to luck
+        # both are bfloat16 sums in some order: our error is at most PyTorch's, plus 50 % for chance
         error = (mine.float() - exactly).norm()
         assert error <= 1.5 * (plainly.float() - exactly).norm() + 1e-6
         assert error <= 0.01 * exactly.norm()  # a bfloat16 is within 0.4 % of its number
 
 
-def test_only_what_is_asked_for_is_computed():
+def test_only_requested_gradients_are_computed():
     x, weight, bias = arguments(C_IN, 5, 4, 4, n=4)
     y = up(x.detach(), weight, bias)
     y.sum().backward()

@@ -1,4 +1,4 @@
-"""What the encoder sees in training, of every corruption; evaluation sees clean images."""
+"""Every corruption changes what the encoder sees in training; evaluation sees clean images."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_training_sees_it_and_evaluation_does_not(name):
 
 
 def test_a_denoising_autoencoder_removes_noise():
-    """Measured, σ = 0.5 on held-out digits: mean squared error 0.251 of the noisy images, 0.070 of ``ae``'s reconstructions, 0.031 of the
-    denoising one's."""
+    """Mean squared errors at σ = 0.5 on held-out digits: 0.251 of noisy images, 0.070 of ``ae``'s
+    reconstructions, 0.031 of the denoising autoencoder's."""
     clean = digits().batch(held_out().nonzero()[:, 0]).x
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     errors = {}

@@ -1,4 +1,4 @@
-"""One pass of the critic gives each player what two passes with stop-gradients gave."""
+"""One pass of the critic gives each player the result of two passes with stop-gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Divergences are pinned by closed forms, and estimators by exact expectations."""
+"""Divergences against closed forms, and estimators against exact expectations."""
 
 from __future__ import annotations
 
@@ -57,15 +57,14 @@ def test_stratified_weights_are_the_papers(B, N):
 
 @pytest.mark.parametrize("row", range(3))
 def test_stratified_estimates_are_unbiased(row, generator):
-    """Over every ordered batch of 3 of 5 images, the estimate of q(z) averages to q(z), for z from the image at ``row``."""
+    """Over every ordered batch of 3 of 5 images, the estimate of q(z) averages to q(z)."""
     N, B = 5, 3
     q = torch.rand(N, generator=generator).double()  # q(z | x_n) for one z, drawn from image 0
     w = stratified_log_weights(B, N).double().exp()
     batches = [batch for batch in itertools.permutations(range(N), B) if batch[row] == 0]
     estimates = [w[row] @ q[list(batch)] for batch in batches]
-    assert torch.stack(estimates).mean().item() == pytest.approx(
-        q.mean().item(), rel=1e-5
-    )  # weights are float32
+    # weights are float32
+    assert torch.stack(estimates).mean().item() == pytest.approx(q.mean().item(), rel=1e-5)
 
 
 def test_weighted_weights_are_the_papers():
@@ -86,9 +85,8 @@ def test_the_decomposition_adds_up_to_the_rate(estimator, generator):
     z = mean + (0.5 * log_variance).exp() * torch.randn(B, L, generator=generator)
     parts = decomposition(z, mean, log_variance, log_prior(z), ESTIMATORS[estimator](B, N))
     one_sample = gaussian_log_prob(z, mean, log_variance).sum(1) - log_prior(z)
-    torch.testing.assert_close(
-        sum(parts), one_sample, rtol=1e-4, atol=1e-4
-    )  # sums of terms up to 50 nats, in float32
+    # sums of terms up to 50 nats, in float32
+    torch.testing.assert_close(sum(parts), one_sample, rtol=1e-4, atol=1e-4)
     rate = gaussian_kl(mean, log_variance).sum(1)
     # the one-sample estimate scatters around the closed form: four standard errors
     assert (one_sample - rate).mean().abs() < 4 * (one_sample - rate).std() / math.sqrt(B)
@@ -96,7 +94,7 @@ def test_the_decomposition_adds_up_to_the_rate(estimator, generator):
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_total_correlation_is_the_gaussian_closed_form(rho, generator):
-    """Codes N(0, Σ) with unit variances: TC = -½ log det Σ. Means are drawn so that means plus posterior noise have Σ."""
+    """Codes N(0, Σ) with unit variances have TC = -½ log det Σ; Σ is that of means plus posterior noise."""
     B, N, L, spread = 2000, 100_000, 3, 0.3
     sigma = torch.full((L, L), rho).fill_diagonal_(1.0)
     noise = min(spread, (1 - rho) / 2)  # the posterior's variance, below the smallest eigenvalue 1 - ρ
@@ -105,8 +103,9 @@ def test_total_correlation_is_the_gaussian_closed_form(rho, generator):
     log_variance = torch.full((B, L), math.log(noise))
     z = mean + math.sqrt(noise) * torch.randn(B, L, generator=generator)
     exact = -0.5 * torch.logdet(sigma).item()
-    # A mixture of 2000 overlapping Gaussians estimates log q(z) to about 0.02 on average (its tails are thin in samples, which
-    # lowers log q there), and the mean of 2000 log ratios has a standard error of 0.03 at most.
+    # A mixture of 2000 overlapping Gaussians estimates log q(z) to about 0.02 on average (its tails are thin
+    # in samples, which lowers log q there), and the mean of 2000 log ratios has a standard error of 0.03 at
+    # most.
     _, stratified, _ = decomposition(z, mean, log_variance, log_prior(z), stratified_log_weights(B, N))
     assert stratified.mean().item() == pytest.approx(exact, abs=0.1)
     # minibatch-weighted sampling has that and the offset of its weights, (L - 1) log N
@@ -125,7 +124,7 @@ def test_small_batches_do_not_make_total_correlation_negative(generator):
         decomposition(z[i], mean[i], log_variance, log_prior(z[i]), log_w)[1].mean() for i in range(batches)
     ]
     found = torch.stack(each)
-    # 64 points in 10 dimensions leave it far below the truth of 4.7 nats, and noisy, but not below zero on average
+    # with 64 points in 10 dimensions it is noisy and far below the truth of 4.7 nats, but positive on average
     assert found.mean() > 4 * found.std() / math.sqrt(batches)
 
 

@@ -1,4 +1,4 @@
-"""What every family promises, over every file of the folder, by what it declares of itself; and the limits in which families coincide."""
+"""The properties of every family, found by walking the folder, and the limits in which families coincide."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_declarations_agree_with_each_other(name):
     for key in (cls.strength, cls.target):
         assert key is None or cls.options[key].scheduled
     assert cls.target is None or cls.options[cls.target].unit == "nats"
-    assert cls.has_prior >= cls.has_density, "what is a density over images can be sampled from"
+    assert cls.has_prior >= cls.has_density, "a density over images can be sampled"
     assert not (cls.deterministic and cls.has_density)
 
 
-def test_there_is_one_family_that_the_others_are_seen_against():
+def test_one_family_is_the_reference_of_the_others():
     assert reference() == "vae"
-    make(reference())  # it needs nothing to be told
+    make(reference())  # it needs no labels or factors
 
 
 @every_family
@@ -76,7 +76,7 @@ def test_terms_are_per_sample_float32_and_finite(name, likelihood, given):
 
 
 @every_family
-def test_what_it_says_afterwards_is_what_it_was_trained_on(name, given):
+def test_evaluation_and_training_compute_the_same_distortion_and_rate(name, given):
     """Distortion and rate of ``encode`` are those of ``terms`` for the same noise."""
     family = make(name)
     terms, encoding = evaluate(family, given), encode(family, given)
@@ -88,7 +88,7 @@ def test_what_it_says_afterwards_is_what_it_was_trained_on(name, given):
 
 @every_family
 def test_distortion_is_the_exact_negative_log_likelihood(name, given):
-    """Of a code that was not moved by noise: then the image it expects is the reconstruction."""
+    """Tested on codes without noise, whose expected image is the reconstruction."""
     family = make(name, likelihood={"name": "gaussian", "sigma": 0.3})
     noise = {key: torch.zeros(shape) for key, (_, shape) in family.code_noise(B).items()}
     found = family.encode(given, noise).distortion
@@ -106,7 +106,7 @@ def test_an_encoding_is_what_the_family_declares(name, given):
     if family.has_moments:
         assert one.mean.shape == one.std.shape == (B, L)
         assert ((one.std == 0) if family.deterministic else (one.std > 0)).all()
-    assert torch.equal(one.codes, other.codes), "what represents an image does not depend on a draw"
+    assert torch.equal(one.codes, other.codes), "an image's representation is not random"
     assert torch.equal(one.distortion, other.distortion) == family.deterministic
     assert one.rate.isfinite().all() != family.deterministic
     assert family.latents == L
@@ -143,7 +143,7 @@ def test_weights_bound_the_likelihood_more_tightly_the_more_there_are(name, give
     weights = family.log_weights(given, noise, k * rounds)
     assert weights.shape == (k * rounds, B)
     elbo, error = weights.mean(0), weights.std(0) / math.sqrt(len(weights))
-    # the same noise, by way of encode, whose rate may be a closed form: five standard errors of that mean
+    # encode with the same noise; its rate may be a closed form: five standard errors of that mean
     each = [{key: drawn[i * B : (i + 1) * B] for key, drawn in noise.items()} for i in range(k * rounds)]
     encodings = [family.encode(given, one) for one in each]
     bound = -torch.stack([one.distortion + one.rate for one in encodings]).mean(0)
@@ -159,7 +159,7 @@ def test_parameter_groups_are_disjoint_and_complete_and_all_learn(name, network,
     groups = [id(weight) for group in family.parameter_groups() for weight in group["params"]]
     assert sorted(groups) == sorted(id(weight) for weight in family.parameters())
     assert len(set(groups)) == len(groups)
-    if "beta" in dict(family.named_buffers()):  # a controller that starts at 0 lets the rate alone
+    if "beta" in dict(family.named_buffers()):  # a controller's β starts at 0, without a gradient of the rate
         family.beta.fill_(1.0)
     evaluate(family, given)["loss"].mean().backward()
     for key, weight in family.named_parameters():
@@ -217,13 +217,12 @@ def test_the_critic_has_the_papers_optimizer():
     ],
 )
 def test_families_meet_in_their_limits(name, hyper, limit, given):
-    """Same seed, same weights, same noise: the same gradient of every weight that they share, bit for bit or nearly."""
+    """Same seed, weights and noise: every shared weight has the same gradient, bit for bit or nearly."""
     family, plain = make(name), make(limit)
     found = gradients(family, evaluate(family, given, **hyper)["loss"].mean())
     expected = gradients(plain, evaluate(plain, given)["loss"].mean())
-    torch.testing.assert_close(
-        found, expected, rtol=1e-5, atol=1e-7
-    )  # additions of zeros may be ordered differently
+    # additions of zeros may be ordered differently
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_annealed_vae_without_gamma_is_reconstruction_alone(given):
@@ -281,7 +280,7 @@ def test_weights_save_and_load(name, network, given):
 
 @every_family
 def test_a_copy_is_the_family_and_apart_from_it(name, given):
-    """As MLflow keeps models: pickled. A part that refers to another one refers to the copy's."""
+    """MLflow pickles models. In a copy, a part that refers to another part refers to the copy's."""
     family = make(name)
     for other in (pickle.loads(pickle.dumps(family)), copy.deepcopy(family)):
         torch.testing.assert_close(evaluate(other, given), evaluate(family, given))
@@ -295,7 +294,7 @@ def test_a_copy_is_the_family_and_apart_from_it(name, given):
             assert not torch.equal(other.sample(noise, given_four), family.sample(noise, given_four))
 
 
-def test_unknown_families_are_answered_with_the_list():
+def test_an_unknown_family_is_an_error_that_lists_the_families():
     with pytest.raises(ValueError, match="beta_vae, conditional_vae, control_vae, factor_vae"):
         family_class("betavae")
 
@@ -311,7 +310,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "said"),
+    ("name", "changed", "message"),
     [
         ("beta_vae", {"hyper": {"beta": -1}}, "beta"),
         ("beta_vae", {"hyper": {}}, "missing"),
@@ -337,8 +336,8 @@ OPTIONS = {
         ("vamp_vae", {"hyper": {"components": 0}}, "components"),
     ],
 )
-def test_mistakes_are_named(name, changed, said):
-    with pytest.raises(ValueError, match=said):
+def test_mistakes_are_named(name, changed, message):
+    with pytest.raises(ValueError, match=message):
         build(name, **(OPTIONS | changed))
 
 

@@ -1,4 +1,4 @@
-"""No number of any member moves unnoticed: see ``tests/vaecore/golden.py``, which says what to do where one does."""
+"""No number of any member moves unnoticed; ``tests/vaecore/golden.py`` says what to do if one does."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def one_thread():
 
 @pytest.mark.parametrize(("folder", "name"), golden.cases())
 def test_numbers_are_as_they_were_recorded(folder: str, name: str):
-    said = golden.verdict(folder, name)
-    assert said is None, said
+    todo = golden.verdict(folder, name)
+    assert todo is None, todo
 
 
-def test_nothing_is_recorded_that_there_is_not():
+def test_every_recorded_case_exists():
     known = {(folder, name) for folder in (*golden.FOLDERS, "engine") for name in golden.recorded(folder)}
     assert known == set(golden.cases())
 
@@ -31,10 +31,10 @@ def test_nothing_is_recorded_that_there_is_not():
 def test_a_changed_constant_of_the_engine_is_found_and_the_cure_named(monkeypatch: pytest.MonkeyPatch):
     assert golden.verdict("families", "factor_vae") is None
     monkeypatch.setattr(critics, "SLOPE", 0.25)
-    said = golden.verdict("families", "factor_vae")
-    assert said is not None
+    todo = golden.verdict("families", "factor_vae")
+    assert todo is not None
     assert (
-        f"raise REVISION in vaecore/revision.py from {revision.REVISION} to {revision.REVISION + 1}" in said
+        f"raise REVISION in vaecore/revision.py from {revision.REVISION} to {revision.REVISION + 1}" in todo
     )
     assert golden.verdict("families", "vae") is None, "it has no critic"
 
@@ -57,10 +57,10 @@ def test_numbers_that_moved_are_not_recorded_while_the_revision_stands(
     assert (tmp_path / "families.json").read_text() != before
 
 
-def test_a_change_of_the_members_own_file_is_told_apart(monkeypatch: pytest.MonkeyPatch):
+def test_a_change_of_the_members_own_file_has_its_own_message(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(golden, "code", lambda folder, name: "another")
     monkeypatch.setattr(critics, "SLOPE", 0.25)
-    said = golden.verdict("families", "factor_vae")
-    assert said is not None
-    assert "Its own file has changed" in said
-    assert "REVISION" not in said
+    todo = golden.verdict("families", "factor_vae")
+    assert todo is not None
+    assert "Its own file has changed" in todo
+    assert "REVISION" not in todo

@@ -1,4 +1,4 @@
-"""Expanded images are the stored ones, however they are stored."""
+"""Expanded images equal the stored ones in every storage format."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_read_only_memory_map_works(tmp_path):
     stored = RNG.integers(0, 256, (10, 1, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "images.npy", stored)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # from_numpy's on read-only arrays: nothing here writes
+        warnings.simplefilter("ignore", UserWarning)  # from_numpy warns of read-only arrays
         mapped = torch.from_numpy(np.load(tmp_path / "images.npy", mmap_mode="r"))
     batch = Images(mapped, (1, 8, 8)).to("cpu").batch(torch.tensor([9]))
     batch += 1  # a batch is a copy
@@ -47,7 +47,7 @@ def test_a_read_only_memory_map_works(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "message"),
     [
         (torch.zeros(4, 1, 8, 8), "float32"),
         (torch.zeros(4, 1, 8, 9, dtype=torch.uint8), r"\[4, 1, 8, 9\]"),
@@ -55,6 +55,6 @@ def test_a_read_only_memory_map_works(tmp_path):
         (torch.zeros(4, dtype=torch.uint8), r"\[4\]"),
     ],
 )
-def test_wrong_storage_is_named(stored, said):
-    with pytest.raises(ValueError, match=said):
+def test_wrong_storage_is_named(stored, message):
+    with pytest.raises(ValueError, match=message):
         Images(stored, (1, 8, 8))

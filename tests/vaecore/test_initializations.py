@@ -32,12 +32,12 @@ def filled(name: str, kind: str) -> Layer:
         torch.manual_seed(0)
         layer = LAYERS[kind]()
         with torch.no_grad():
-            layer.weight.fill_(7), layer.bias.fill_(7)  # whatever was there does not count
+            layer.weight.fill_(7), layer.bias.fill_(7)  # values that must be overwritten
         return make(name)(layer)
 
 
 def variances(name: str, layer: Layer) -> tuple[float, float]:
-    """Of weights and biases, in closed form."""
+    """The variances of weights and biases, in closed form."""
     fan_in, fan_out = fans(layer)
     return {
         "tensorflow": (2 / (fan_in + fan_out), 0.0),
@@ -54,12 +54,12 @@ def test_moments_are_in_closed_form(name, kind):
     layer = filled(name, kind)
     weight, bias = variances(name, layer)
     n = layer.weight.numel()
-    # a mean of n numbers, and a variance of n uniform ones (whose relative standard error is 0.9 / √n): five standard errors
+    # mean and variance of n uniform numbers within five standard errors; the variance's is 0.9 / √n, relative
     assert abs(layer.weight.mean().item()) < 5 * math.sqrt(weight / n)
     assert layer.weight.var().item() == pytest.approx(weight, rel=5 / math.sqrt(n))
     if not bias:
         assert not layer.bias.any()
-    else:  # of 32 to 200 biases: half of the largest possible is passed, and never the largest
+    else:  # the largest of 32 to 200 biases lies between half the bound and the bound
         assert math.sqrt(3 * bias) / 2 < layer.bias.abs().max().item() <= math.sqrt(3 * bias)
     if name in UNIFORM:
         assert (
@@ -78,7 +78,7 @@ def test_orthogonal_weights_have_one_singular_value(kind):
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("family", families())
 def test_every_layer_of_a_family_is_filled(family, name):
-    """Encoder, decoder and a family's own networks: the weights are the initialization's, not the layers' own."""
+    """Encoder, decoder and a family's own networks have the initialization's weights, not the layers' own."""
     model = make_family(family, initialization=name)
     layers = [layer for layer in model.modules() if isinstance(layer, Layer)]
     assert len(layers) >= 4
@@ -91,18 +91,18 @@ def test_every_layer_of_a_family_is_filled(family, name):
             assert layer.bias.abs().max().item() <= math.sqrt(3 * bias) * (1 + 1e-6)
 
 
-def test_each_network_has_that_of_its_publication():
+def test_each_network_has_the_initialization_of_its_publication():
     defaults = {name: NETWORKS.cls(name).initialization for name in NETWORKS.names()}
     assert defaults == {"conv": "tensorflow", "burgess": "kaiming", "mlp": "tensorflow"}
     for network, initialization in defaults.items():
-        default, said = (
+        default, named = (
             make_family("vae", network=network, shape=(1, 16, 16), initialization=each).state_dict()
             for each in (None, initialization)
         )
-        torch.testing.assert_close(default, said, rtol=0, atol=0)
+        torch.testing.assert_close(default, named, rtol=0, atol=0)
 
 
-def test_unknown_ones_are_answered_with_the_list():
+def test_an_unknown_one_is_an_error_that_lists_them():
     with pytest.raises(
         ValueError, match=r"unknown initialization 'he'.*kaiming, orthogonal, pytorch, tensorflow"
     ):

@@ -63,7 +63,7 @@ def test_a_learned_sigma_is_optimal_at_the_root_mean_square():
     with torch.no_grad():
         gaussian.log_sigma.copy_((x - params).square().mean().sqrt().log())
     (gradient,) = torch.autograd.grad(gaussian.log_prob(x, params).mean(), gaussian.log_sigma)
-    assert abs(gradient) < 1e-3 * x[0].numel(), "of a sum whose two parts are the number of pixels each"
+    assert abs(gradient) < 1e-3 * x[0].numel(), "its two terms are the number of pixels each"
     expected = total(scipy.stats.norm.logpdf(x, params, gaussian.log_sigma.exp().item()))
     torch.testing.assert_close(gaussian.log_prob(x, params), expected, rtol=1e-5, atol=0)
     assert gaussian.terms()["sigma"].item() == pytest.approx(gaussian.log_sigma.exp().item())
@@ -82,7 +82,7 @@ def test_half_precision_outputs_are_evaluated_in_float32(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("laplace", "bernoulli, gaussian"),
         ("gaussian", "'sigma'"),
@@ -92,7 +92,7 @@ def test_half_precision_outputs_are_evaluated_in_float32(value):
         ({"name": "bernoulli", "sigma": 1}, "'sigma'"),
     ],
 )
-def test_mistakes_are_named(value, said):
+def test_mistakes_are_named(value, message):
     with pytest.raises(ValueError, match="likelihood") as caught:
         make(value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""The one reader of members: over every folder, whatever its kind."""
+"""The one reader of members, tested on every folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_member_is_one_final_class_that_documents_itself_and_its_options(folde
 
 
 @every_folder
-def test_an_unknown_name_is_answered_with_what_the_folder_holds(folder: Folder):
+def test_an_unknown_name_is_an_error_that_lists_the_members(folder: Folder):
     for value in ("nothing_of_the_kind", {folder.key: "nothing_of_the_kind"}):
         with pytest.raises(
             ValueError, match=f"unknown {folder.noun} 'nothing_of_the_kind'; the {folder.plural} are"
@@ -60,7 +60,7 @@ def test_an_unknown_name_is_answered_with_what_the_folder_holds(folder: Folder):
 
 
 @every_member
-def test_an_unknown_option_is_answered_with_those_that_there_are(folder: Folder, name: str):
+def test_an_unknown_option_is_an_error_that_lists_the_options(folder: Folder, name: str):
     with pytest.raises(ValueError, match=f"{folder.noun} '{name}': unknown option 'colour'") as caught:
         folder.read({folder.key: name, "colour": 1})
     assert ", ".join(folder.cls(name).options) in str(caught.value)
@@ -81,15 +81,22 @@ def test_a_missing_option_is_named(folder: Folder, name: str):
     [
         (NETWORKS, ["mlp", {"name": "mlp"}, {"name": "mlp", "hidden": (256, 256.0)}], "mlp"),
         (NETWORKS, [{"hidden": [], "name": "mlp"}], {"name": "mlp", "hidden": []}),
-        (LIKELIHOODS, [{"name": "gaussian", "sigma": 1}, {"sigma": 1.0, "name": "gaussian"}], {"name": "gaussian", "sigma": 1.0}),
+        (
+            LIKELIHOODS,
+            [{"name": "gaussian", "sigma": 1}, {"sigma": 1.0, "name": "gaussian"}],
+            {"name": "gaussian", "sigma": 1.0},
+        ),
         (CORRUPTIONS, ["none", {"name": "none"}], "none"),
         (
             SCHEDULES,
-            [{"schedule": "cyclical", "from": 0, "to": 1, "period": 5}, {"to": 1, "ratio": 0.5, "schedule": "cyclical", "from": 0, "period": 5, "delay": 0}],
+            [
+                {"schedule": "cyclical", "from": 0, "to": 1, "period": 5},
+                {"to": 1, "ratio": 0.5, "schedule": "cyclical", "from": 0, "period": 5, "delay": 0},
+            ],
             {"schedule": "cyclical", "from": 0.0, "to": 1.0, "period": 5.0},
         ),
     ],
-)  # fmt: skip
+)
 def test_all_ways_to_write_a_member_are_one(folder: Folder, ways: list, one: object):
     for value in ways:
         assert folder.canonical(value) == one

@@ -1,4 +1,4 @@
-"""Freed blocks are used again without a page fault, free memory is told, and running out of it is recognised."""
+"""Freed blocks are reused without a page fault, free memory is read, and its exhaustion is recognised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_large_blocks_are_reused():
     could = keep_freed_memory()
     if platform.libc_ver()[0] != "glibc":
         assert not could
-        pytest.skip("only the GNU C library is told to keep memory")
+        pytest.skip("only the GNU C library can keep freed memory")
     assert could
     size = 4 << 20  # bytes: 1024 pages
 
@@ -30,7 +30,7 @@ def test_large_blocks_are_reused():
         allocate()
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert faults < 10 * 8 * 1024 / 10, (
-        "a tenth of the pages that were written: the rest is other work of the process"
+        "fewer than a tenth of the pages that were written; other work of the process causes some"
     )
 
 
@@ -43,7 +43,7 @@ def test_free_memory_of_this_machine():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_what_is_held_unused_is_free_memory_of_a_gpu():
+def test_unused_memory_of_the_allocator_is_free_memory_of_a_gpu():
     before = free_memory("cuda")
     block = torch.empty(1 << 28, dtype=torch.uint8, device="cuda")
     assert free_memory("cuda") <= before - (1 << 28)
@@ -58,7 +58,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_available_memory_as_linux_tells_it(tmp_path: Path):
+def test_available_memory_of_linux(tmp_path: Path):
     assert _available(tmp_path) is None
     assert (
         _available(write(tmp_path, {"proc/meminfo": "MemFree: 1 kB\nMemAvailable:    2048 kB\n"})) == 2 << 20
@@ -75,7 +75,8 @@ VERSION_2 = {
     "sys/fs/cgroup/jobs/memory.stat": "active_file 50\ninactive_file 100\n",
 }
 VERSION_1 = {
-    "proc/self/cgroup": "9:cpu,cpuacct:/docker/0123\n8:memory:/docker/0123\n",  # the path outside: not there inside
+    # the path outside the container, which does not exist inside
+    "proc/self/cgroup": "9:cpu,cpuacct:/docker/0123\n8:memory:/docker/0123\n",
     "sys/fs/cgroup/memory/memory.limit_in_bytes": "1000\n",
     "sys/fs/cgroup/memory/memory.usage_in_bytes": "700\n",
     "sys/fs/cgroup/memory/memory.stat": "inactive_file 1\ntotal_inactive_file 100\n",
@@ -88,14 +89,14 @@ def test_the_tightest_control_group_counts_and_its_cache_does_not(tmp_path: Path
     assert _left_by_groups(write(tmp_path, files)) == 1000 - 700 + 100
 
 
-def test_without_a_limit_control_groups_tell_nothing(tmp_path: Path):
+def test_control_groups_without_a_limit_do_not_count(tmp_path: Path):
     assert _left_by_groups(write(tmp_path, {"proc/self/cgroup": "0::/\n"})) is None
     unlimited = {name: "max" if name.endswith(".max") else text for name, text in VERSION_2.items()}
     assert _left_by_groups(write(tmp_path, unlimited)) is None
 
 
 def chained() -> Exception:
-    """As ``Training.load_state_dict`` would say it."""
+    """An error such as ``Training.load_state_dict`` raises."""
     try:
         try:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")

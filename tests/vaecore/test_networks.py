@@ -1,4 +1,4 @@
-"""Every network takes every size, and is the network of its paper."""
+"""Every network accepts every image size, and is the network of its paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize("size", [8, 9, 15, 28, 31, 32, 64, 100, 128])
 @pytest.mark.parametrize("network", names())
-def test_every_network_takes_every_size(network, size):
+def test_every_network_accepts_every_size(network, size):
     for channels in (1, 3):
         shape = (channels, size, size)
         assert make(network).encoder(shape, 7)(torch.rand(2, *shape)).shape == (2, 7)
@@ -70,7 +70,7 @@ def test_mlp_without_hidden_layers_is_linear():
 
 @pytest.mark.parametrize(("kernel", "n"), list(itertools.product((2, 4), (1, 2, 7, 8))))
 def test_odd_sizes_are_padded_at_the_end(kernel, n):
-    """TensorFlow's SAME rule: an odd map convolves like the same map with one row and column of zeros appended."""
+    """TensorFlow's SAME rule: an odd map convolves like the map with a row and a column of zeros appended."""
     layer = Down(3, 5, kernel, n)
     even = Down(3, 5, kernel, n + n % 2)
     even.load_state_dict(layer.state_dict())
@@ -81,7 +81,7 @@ def test_odd_sizes_are_padded_at_the_end(kernel, n):
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [
         ("resnet", "burgess, conv, mlp"),
         ({"hidden": [3]}, "unknown network None"),
@@ -92,16 +92,16 @@ def test_odd_sizes_are_padded_at_the_end(kernel, n):
         (None, "a network is a name"),
     ],
 )
-def test_mistakes_are_named(network, said):
+def test_mistakes_are_named(network, message):
     with pytest.raises(ValueError, match="network") as caught:
         make(network)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"),
+    ("shape", "message"),
     [((1, 64, 32), "64×32"), ((1, 7, 7), "7×7"), ((1, 129, 129), "129×129"), ((2, 64, 64), "got 2")],
 )
-def test_images_that_no_network_takes_are_named(shape, said):
-    with pytest.raises(ValueError, match=f"networks take .*{said}"):
+def test_images_of_unsupported_shapes_are_named(shape, message):
+    with pytest.raises(ValueError, match=f"networks take .*{message}"):
         check_shape(shape)

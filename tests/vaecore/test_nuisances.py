@@ -1,4 +1,4 @@
-"""Nuisances: what they make of a sprite, that they are uniform and independent, and the same for a row wherever it is drawn."""
+"""Nuisances have their distribution, are independent, and are the same for a row wherever it is drawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def images(name: str | None, *, packed: bool = False, first: int = 0) -> Images:
     return Images(torch.from_numpy(stored), shape, None if name is None else nuisance(name), first=first)
 
 
-def dressed(name: str, rows: int, salt: int | None = None, sprite: torch.Tensor = SPRITE) -> torch.Tensor:
+def with_nuisance(
+    name: str, rows: int, salt: int | None = None, sprite: torch.Tensor = SPRITE
+) -> torch.Tensor:
     salts = None if salt is None else torch.full((rows,), salt)
     return nuisance(name)(sprite.expand(rows, -1, -1, -1), torch.arange(rows), salts)
 
@@ -44,19 +46,19 @@ def test_images_are_in_range_and_of_the_row_alone(name: str):
     torch.testing.assert_close(every.batch(some), batch[some], rtol=0, atol=0)
     torch.testing.assert_close(images(name, packed=True).batch(some), batch[some], rtol=0, atol=0)
     torch.testing.assert_close(every.part(200, 300).batch(torch.tensor([50])), batch[250:251], rtol=0, atol=0)
-    assert len(torch.unique(batch.flatten(1), dim=0)) == 300, "each row looks otherwise"
+    assert len(torch.unique(batch.flatten(1), dim=0)) == 300, "no two rows are equal"
 
 
 @pytest.mark.parametrize("name", nuisances.names())
-def test_a_salt_dresses_an_image_anew_and_the_same_salt_alike(name: str):
-    one, other, again = (dressed(name, 20, salt) for salt in (5, 6, 5))
+def test_another_salt_gives_another_image_and_the_same_salt_the_same(name: str):
+    one, other, again = (with_nuisance(name, 20, salt) for salt in (5, 6, 5))
     torch.testing.assert_close(one, again, rtol=0, atol=0)
     assert ((one - other).abs().flatten(1).amax(1) > 0).all()
-    torch.testing.assert_close(dressed(name, 20, 0), dressed(name, 20), rtol=0, atol=0)
+    torch.testing.assert_close(with_nuisance(name, 20, 0), with_nuisance(name, 20), rtol=0, atol=0)
 
 
 def test_colour_is_one_per_image_uniform_from_a_half_to_one_and_the_ground_black():
-    x = dressed("colour", 4000)
+    x = with_nuisance("colour", 4000)
     assert (x[:, :, SPRITE[0, 0] == 0] == 0).all()
     inside = x[:, :, 4:12, 4:12].flatten(2)  # [N, 3, 64]
     assert (inside == inside[:, :, :1]).all()
@@ -64,7 +66,7 @@ def test_colour_is_one_per_image_uniform_from_a_half_to_one_and_the_ground_black
 
 
 def test_noise_is_uniform_over_grey_levels_and_the_sprite_white():
-    x = dressed("noise", 500)
+    x = with_nuisance("noise", 500)
     assert (x[:, :, SPRITE[0, 0] == 1] == 1).all()
     ground = x[:, :, SPRITE[0, 0] == 0]  # [N, 3, pixels]
     levels = torch.bincount((255 * ground).round().long().flatten(), minlength=256).double()
@@ -76,8 +78,8 @@ def test_noise_is_uniform_over_grey_levels_and_the_sprite_white():
 
 
 def test_the_background_is_a_crop_mixed_with_a_colour_and_the_sprite_its_inverse():
-    x = dressed("background", 3000)
-    ground = dressed("background", 3000, sprite=torch.zeros(1, 1, *SIZE))
+    x = with_nuisance("background", 3000)
+    ground = with_nuisance("background", 3000, sprite=torch.zeros(1, 1, *SIZE))
     inside = SPRITE[0, 0] == 1
     torch.testing.assert_close(x[:, :, ~inside], ground[:, :, ~inside])
     torch.testing.assert_close(x[:, :, inside], 1 - ground[:, :, inside], rtol=0, atol=1e-6)
@@ -120,7 +122,7 @@ def independent(u: torch.Tensor) -> None:
         (("background", (16, 61), PICTURE), "at least as large as the images, 16×61, got 40×60"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments: tuple, message: str):
+def test_mistakes_are_named(arguments: tuple, message: str):
     with pytest.raises(ValueError, match=message):
         Nuisance(*arguments)
 

@@ -1,4 +1,4 @@
-"""What is allowed passes, what is not is an error that names the option and the value found; and every value has one form."""
+"""Allowed values pass, others are errors that name the option and the value, and every value has one form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_allowed_values_pass(option, value):
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "value", "message"),
     [
         (BETA, -1, "≥ 0 and ≤ 10 nats"),
         (BETA, 11, "got 11"),
@@ -59,10 +59,10 @@ def test_allowed_values_pass(option, value):
         (HIDDEN, "12", "'12'"),
     ],
 )
-def test_other_values_are_named_errors(option, value, said):
+def test_other_values_are_named_errors(option, value, message):
     with pytest.raises(ValueError, match="'strength'") as caught:
         option.check("strength", value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_complete_completes_with_defaults_in_order_of_declaration():
@@ -72,12 +72,12 @@ def test_complete_completes_with_defaults_in_order_of_declaration():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"), [({}, "'beta'"), ({"beta": 1, "bta": 2}, "'bta'"), ({"beta": -1}, "-1")]
+    ("values", "message"), [({}, "'beta'"), ({"beta": 1, "bta": 2}, "'bta'"), ({"beta": -1}, "-1")]
 )
-def test_complete_names_the_owner(given, said):
+def test_complete_names_the_owner(values, message):
     with pytest.raises(ValueError, match="family 'f'") as caught:
-        complete("family 'f'", {"beta": BETA}, given)
-    assert said in str(caught.value)
+        complete("family 'f'", {"beta": BETA}, values)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

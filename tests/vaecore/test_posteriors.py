@@ -1,4 +1,4 @@
-"""Posteriors sample what they say, and their densities are torch's."""
+"""Posteriors sample from their densities, which are torch's."""
 
 from __future__ import annotations
 

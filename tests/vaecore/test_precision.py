@@ -1,4 +1,4 @@
-"""auto asks the device and the network; a precision that is given is kept."""
+"""``auto`` depends on the device and the network; a chosen precision is kept."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vaecore.networks import make
 from vaecore.precision import resolve_precision
 
 
-@pytest.mark.parametrize("given", ["float32", "bfloat16"])
-def test_a_given_precision_is_kept(given):
-    assert resolve_precision(given, "cpu") == given
-    assert resolve_precision(given, "cpu", nn.Linear(2, 2)) == given
+@pytest.mark.parametrize("chosen", ["float32", "bfloat16"])
+def test_a_chosen_precision_is_kept(chosen):
+    assert resolve_precision(chosen, "cpu") == chosen
+    assert resolve_precision(chosen, "cpu", nn.Linear(2, 2)) == chosen
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_asks_the_processor(monkeypatch, native, expected):
+def test_auto_depends_on_the_processor(monkeypatch, native, expected):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
     assert resolve_precision("auto", "cpu") == expected
@@ -32,13 +32,13 @@ def test_auto_keeps_small_networks_in_float32(monkeypatch):
     assert resolve_precision("auto", "cpu", make("mlp").encoder((1, 8, 8), 10)) == "float32"
 
 
-def test_auto_is_float32_where_nothing_is_known(monkeypatch):
+def test_auto_is_float32_on_unknown_devices(monkeypatch):
     for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert resolve_precision("auto", "cpu") == "float32"
     assert resolve_precision("auto", "meta") == "float32"
 
 
-def test_unknown_precisions_are_answered_with_the_list():
+def test_an_unknown_precision_is_an_error_that_lists_them():
     with pytest.raises(ValueError, match="auto, float32 or bfloat16"):
         resolve_precision("half", "cpu")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Priors against torch's distributions, and rates against both of their forms."""
+"""Priors against torch's distributions, and rates against closed forms and samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_prior_is_some_familys():
 
 
 def distribution(name: str, family) -> torch.distributions.Distribution:
-    """The prior as torch writes it down."""
+    """The prior as a distribution of torch."""
     if name == "standard_normal":
         return Independent(Normal(torch.zeros(L), torch.ones(L)), 1)
     mixture = family.autoencoder.posterior_of(family.autoencoder.prior.logits.sigmoid())
@@ -42,7 +42,8 @@ def test_log_prob_is_the_explicit_density(name):
 
 @pytest.mark.parametrize("name", names())
 def test_samples_are_of_that_density(name):
-    """Mean and covariance of 20,000 codes, within five standard errors; and their mean log-density is that of torch's own samples."""
+    """Mean and variance of 20,000 codes, within five standard errors; their mean log-density is that of
+    torch's samples."""
     family, n = make(OWNER[name]), 20_000
     prior, expected = family.autoencoder.prior, distribution(name, family)
     z = prior.sample(draw(prior.noise(n), torch.Generator().manual_seed(0)))
@@ -59,7 +60,7 @@ def test_samples_are_of_that_density(name):
 
 @pytest.mark.parametrize("name", names())
 def test_the_rate_is_the_divergence(name):
-    """By the closed form where there is one, and by samples in any case: five standard errors of 4,000."""
+    """Compared with the closed form, if there is one, and with 4,000 samples, within five standard errors."""
     family, k = make(OWNER[name]), 4000
     autoencoder = family.autoencoder
     posterior = autoencoder.posterior_of(batch().x)
@@ -89,7 +90,7 @@ def test_pseudo_inputs_are_images_and_learn():
 
 
 def test_a_vamp_prior_bounds_the_likelihood_more_tightly():
-    """Measured on digits, 3,000 steps: −ELBO 23.5 nats with 100 pseudo-inputs, 24.0 with N(0, I)."""
+    """−ELBO on digits after 3,000 steps: 23.5 nats with 100 pseudo-inputs, 24.0 with N(0, I)."""
     plain, vamp = (
         learn(name, steps=3000, **hyper)[1]
         for name, hyper in (("vae", {}), ("vamp_vae", {"components": 100}))

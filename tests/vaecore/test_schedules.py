@@ -1,4 +1,4 @@
-"""Schedules take their formula's values, for numbers and tensors alike, and never leave their extremes."""
+"""Schedules have their formula's values, for numbers and tensors alike, and never leave their extremes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_schedule_is_a_pure_function_of_the_step(kind):
         ("sigmoid", 0, 0),
         ("sigmoid", 50, 0.5),
         ("sigmoid", 100, 1),
-        # the rescaled logistic of the module's head, k = 12
+        # the rescaled logistic, k = 12
         (
             "sigmoid",
             25,
@@ -81,7 +81,7 @@ def test_a_number_is_a_constant():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ({"schedule": "cubic", "from": 0}, "constant, cosine, cyclical, linear, sigmoid"),
         ({"from": 0, "to": 1}, "unknown schedule None"),
@@ -95,7 +95,7 @@ def test_a_number_is_a_constant():
         (True, "True"),
     ],
 )
-def test_mistakes_are_named(value, said):
+def test_mistakes_are_named(value, message):
     with pytest.raises(ValueError, match="schedule") as caught:
         schedule(value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)

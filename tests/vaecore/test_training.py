@@ -1,4 +1,4 @@
-"""The loop's rows, its resumption to the bit, and how it stops."""
+"""The loop's rows, its bit-exact resumption, and how it stops."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_resumed_run_is_the_run_bit_for_bit(name, network, precision):
 
 
 def test_moments_saved_in_another_layout_resume_alike():
-    """A format that stores the order of the shape gives back moments that do not lie like channels-last weights."""
+    """A format that stores contiguous tensors returns moments without the weights' channels-last layout."""
     whole = start("vae", network="conv")
     run = train(whole)
     next(run)
@@ -155,7 +155,7 @@ class Fused(Family):
 
 
 @pytest.mark.parametrize("fuse", [1, 5, 6, 8, 12])
-def test_divergence_is_told_with_its_first_step(fuse):
+def test_divergence_names_its_first_step(fuse):
     family = Fused(start("vae").family.autoencoder, N, None)
     hyper = {"fuse": {"schedule": "linear", "from": fuse, "to": fuse - 20, "steps": 20}}
     settings = Settings(steps=12, batch_size=8, learning_rate=1e-4, record_every=5)
@@ -172,7 +172,7 @@ def test_a_reckless_learning_rate_diverges():
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"steps": -1}, "'steps'"),
         ({"steps": 1.5}, "1.5"),
@@ -184,8 +184,8 @@ def test_a_reckless_learning_rate_diverges():
         ({"precision": "float16"}, "auto, float32 or bfloat16"),
     ],
 )
-def test_settings_name_their_mistakes(changed, said):
-    with pytest.raises(ValueError, match=said):
+def test_settings_name_their_mistakes(changed, message):
+    with pytest.raises(ValueError, match=message):
         Settings(**({"steps": 1, "batch_size": 1, "learning_rate": 1} | changed))
 
 

@@ -1,6 +1,11 @@
-"""Additive Gaussian noise: c(x) = x + σ ε, ε ~ N(0, I), of every pixel and channel, anew each time. It is not clipped to [0, 1].
+"""Additive Gaussian noise.
 
-P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked Denoising Autoencoders, 2010, JMLR 11:3371.
+    c(x) = x + σ ε,   ε ~ N(0, I)
+
+Every pixel and channel gets fresh noise each time. The result is not clipped to [0, 1].
+
+P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked Denoising Autoencoders, 2010, JMLR
+11:3371, https://www.jmlr.org/papers/v11/vincent10a.html.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""No corruption: the encoder sees the image, c(x) = x."""
+"""No corruption: the encoder sees the clean image.
+
+    c(x) = x
+
+It is the default.
+"""
 
 from __future__ import annotations
 

@@ -1,28 +1,34 @@
-"""Model families: one file each, one final class each; the file's name is the family's name everywhere.
+"""Model families: objectives, one file each.
 
-A family turns a batch into per-sample terms. It never reduces over the batch, logs, counts steps or owns an optimizer:
+A file has one final class, and the file's name is the family's name everywhere. A family turns a batch into
+per-sample terms. It never reduces over the batch, logs, counts steps or owns an optimizer:
 
-    terms(batch, hyper, noise) -> {"loss": [B], "distortion": [B], "rate": [B], "rate_per_group": [B, G], every sub-term [B], [B, G] or []}
+    terms(batch, hyper, noise) -> {"loss": [B], "distortion": [B], "rate": [B], "rate_per_group": [B, G],
+                                   every sub-term [B], [B, G] or []}
 
-    batch   what the step sees: images x float32 [B, C, H, W] in [0, 1], and labels or factors where the family needs them
-    hyper   the values of the scheduled options at this step, as [] tensors: a captured step can be replayed while they change
-    noise   what ``noise(B)`` asked for, drawn by the caller
-    G       groups that the rate adds up over: latents, where the prior takes them one by one
+    batch   images x float32 [B, C, H, W] in [0, 1], and labels or factors if the family needs them
+    hyper   the scheduled options' values at this step, as [] tensors: they may change between replays of a
+            captured step
+    noise   random numbers of the shapes that ``noise(B)`` lists, drawn by the caller
+    G       groups whose rates add up to the rate: the latents, if the prior treats them one by one
 
-    update(terms)          after the step: what moves without a gradient (a controller's state, averages), kept in buffers. What it needs
-                           besides comes among the terms under a name with an underscore, of any shape: that is not recorded
+    update(terms)    after the step: changes what has no gradient (a controller's state, averages), kept in
+                     buffers. Terms whose names begin with an underscore are for ``update`` alone; they may
+                     have any shape, and they are not recorded
 
-and answers for itself afterwards, on clean images, in evaluation mode:
+A trained family answers these calls, on clean images and in evaluation mode:
 
-    encode(batch, noise)        codes [B, L], distortion and rate [B] in nats, rate by groups [B, G], mean and std [B, L] where it has them
-    reconstruct(batch)          expected images [B, C, H, W]
-    decode(codes, given)        likewise, of codes
-    sample(noise, given)        likewise, of codes drawn from the prior
+    encode(batch, noise)            codes [B, L]; distortion and rate [B] in nats, rate by groups [B, G]; mean
+                                    and std [B, L] if it has them
+    reconstruct(batch)              expected images [B, C, H, W]
+    decode(codes, given)            expected images of codes
+    sample(noise, given)            expected images of codes drawn from the prior
     log_weights(batch, noise, k)    log p(x, z) - log q(z | x) of k codes per image [k, B]
 
-``distortion`` is the exact negative log-likelihood, ``rate`` is against the family's own prior: nobody computes either anew from mean and std.
-A family of two players writes both objectives into the one loss, each behind stop-gradients for the other's parameters, and keeps
-their parameters in separate groups: one backward pass and one optimizer step train both.
+``distortion`` is the exact negative log-likelihood, and ``rate`` is measured against the family's own prior:
+no other module computes either from mean and std. A family with two players writes both objectives into the
+one loss, each behind stop-gradients for the other's parameters, and keeps their parameters in separate
+groups: one backward pass and one optimizer step train both.
 """
 
 from __future__ import annotations
@@ -51,32 +57,33 @@ __all__ = ["FAMILIES", "Encoding", "Family", "build", "family_class", "names", "
 
 
 class Encoding(NamedTuple):
-    """What a family says of B images."""
+    """What a family computes for B images."""
 
     codes: Tensor
-    """[B, L]: what represents an image."""
+    """[B, L]: the representations of the images."""
     rate: Tensor
-    """[B] nats, against the family's own prior; +inf where that is what it is."""
+    """[B] nats, against the family's own prior; +inf for a deterministic code."""
     rate_per_group: Tensor
-    """[B, G] nats, which add up to the rate."""
+    """[B, G] nats; the groups add up to the rate."""
     distortion: Tensor | None = None
-    """[B] nats of one sample; None where it was not asked for."""
+    """[B] nats of one sample; None if it was not requested."""
     mean: Tensor | None = None
-    """[B, L] of q(z | x), where that has one, and below its standard deviation; 0 for a deterministic code."""
+    """[B, L]: mean of q(z | x), if it has one."""
     std: Tensor | None = None
+    """[B, L]: standard deviation of q(z | x), if it has one; 0 for a deterministic code."""
 
 
 class Family(nn.Module, ABC):
-    """The interface of every family, with what those share that hold one autoencoder."""
+    """The interface of every family, with the methods that families with one autoencoder share."""
 
     options: ClassVar[Mapping[str, Option]] = {}
-    """Its hyper-parameters by name, its prior's among them. Those that are not ``scheduled`` go to the constructor by keyword."""
+    """Hyper-parameters, the prior's included. The constructor gets those that are not ``scheduled``."""
     strength: ClassVar[str | None] = None
-    """The option that a study of the family sweeps, and figures have along their axis."""
+    """The option that a study of the family varies; figures show it along their axis."""
     target: ClassVar[str | None] = None
-    """The option that says at which rate (nats) the objective holds the model, where it does."""
+    """The option that sets the rate (nats) at which the objective holds the model; None if it holds none."""
     reference: ClassVar[bool] = False
-    """Whether the others are seen against it, and untrained models are of this family. There is one."""
+    """Whether the other families are compared with it, and untrained models are of it. One family is."""
     posterior: ClassVar[str] = "diagonal_gaussian"
     prior: ClassVar[str | None] = "standard_normal"
     deterministic: ClassVar[bool] = False
@@ -88,10 +95,10 @@ class Family(nn.Module, ABC):
     has_moments: ClassVar[bool] = True
     """Whether an encoding has mean and std."""
     conditioned: ClassVar[bool] = False
-    """Whether what it needs enters encoder and decoder."""
+    """Whether encoder and decoder receive the labels or factors that it needs."""
 
     def __init__(self, autoencoder: Autoencoder, dataset_size: int, initialization: Initialization) -> None:
-        """``initialization`` is for networks of the family's own."""
+        """``initialization`` fills the family's own networks, such as a critic."""
         super().__init__()
         self.autoencoder = autoencoder
         self.dataset_size = dataset_size
@@ -99,37 +106,37 @@ class Family(nn.Module, ABC):
 
     @classmethod
     def needs(cls, hyper: Mapping[str, Any]) -> frozenset[str]:
-        """What it must be told of every image, of "labels" and "factors", with these options."""
+        """The arrays that it needs beside images, with these options: of "labels" and "factors"."""
         return frozenset()
 
     @abstractmethod
     def terms(
         self, batch: Batch, hyper: Mapping[str, Tensor], noise: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Per-sample terms of the objective; see the module's head."""
+        """Per-sample terms of the objective; see the module's docstring."""
 
     def update(self, terms: Mapping[str, Tensor]) -> None:
-        """Move what has no gradient, in place, by the ``terms`` of the step that was taken just now."""
+        """Change what has no gradient, in place, by the ``terms`` of the step that was just done."""
 
     def noise(self, batch_size: int) -> Shapes:
-        """What ``terms`` needs drawn."""
+        """Shapes of the noise that ``terms`` needs."""
         images = (batch_size, *self.autoencoder.image_shape)
         return {**self.code_noise(batch_size), **self.autoencoder.corruption.noise(images)}
 
     def code_noise(self, batch_size: int) -> Shapes:
-        """What ``encode`` needs drawn; k times as many rows for ``log_weights``."""
+        """Shapes of the noise that ``encode`` needs; ``log_weights`` needs k times as many rows."""
         return self.autoencoder.noise(batch_size)
 
     def sample_noise(self, n: int) -> Shapes:
-        """What ``sample`` needs drawn for n images."""
+        """Shapes of the noise that ``sample`` needs for n images."""
         assert self.autoencoder.prior is not None, "a family without a prior has nothing to sample from"
         return self.autoencoder.prior.noise(n)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Disjoint and complete optimizer groups: "params", "name", and "lr" or "betas" where a player has its own."""
+        """Disjoint, complete optimizer groups: "params" and "name"; "lr" or "betas" of a player's own."""
         return [{"name": "autoencoder", "params": list(self.autoencoder.parameters())}]
 
-    # --- what it says of itself -------------------------------------------------------------------------------------
+    # --- evaluation ---------------------------------------------------------------------------------------
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -143,11 +150,11 @@ class Family(nn.Module, ABC):
 
     @property
     def bin_width(self) -> float:
-        """Of its likelihood: ``Likelihood.bin_width``."""
+        """The likelihood's ``bin_width``."""
         return self.autoencoder.likelihood.bin_width
 
     def encode(self, batch: Batch, noise: Mapping[str, Tensor], *, distortion: bool = True) -> Encoding:
-        """What it says of clean images; without ``distortion`` nothing is decoded."""
+        """The encoding of clean images; without ``distortion`` nothing is decoded."""
         model = self.autoencoder
         known = model.known(batch)
         posterior = model.posterior_of(batch.x, known)
@@ -162,7 +169,7 @@ class Family(nn.Module, ABC):
         return self.autoencoder.decode(self.autoencoder.posterior_of(batch.x, known).mean, known)
 
     def decode(self, codes: Tensor, given: Batch | None = None) -> Tensor:
-        """The expected images [B, C, H, W] of codes [B, L]; ``given``: labels or factors, where the family needs them."""
+        """The expected images [B, C, H, W] of codes [B, L]; ``given``: labels or factors that it needs."""
         return self.autoencoder.decode(codes, self.autoencoder.known(given))
 
     def sample(self, noise: Mapping[str, Tensor], given: Batch | None = None) -> Tensor:
@@ -171,9 +178,10 @@ class Family(nn.Module, ABC):
         return self.decode(self.autoencoder.prior.sample(noise), given)
 
     def log_weights(self, batch: Batch, noise: Mapping[str, Tensor], k: int) -> Tensor:
-        """log p(x, z) - log q(z | x) [k, B] in nats, z ~ q(z | x): their log-mean-exp bounds log p(x) from below.
+        """log p(x, z) - log q(z | x) [k, B] in nats, z ~ q(z | x): the log-mean-exp bounds log p(x) below.
 
-        ``noise``: ``code_noise(k B)``. Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2016, arXiv:1509.00519.
+        ``noise`` has the shapes of ``code_noise(k B)``. Y. Burda, R. Grosse, R. Salakhutdinov, Importance
+        Weighted Autoencoders, 2016, arXiv:1509.00519.
         """
         model = self.autoencoder
         assert self.has_density, "a family without a density has no weights"
@@ -187,7 +195,7 @@ class Family(nn.Module, ABC):
 
 
 def _contiguous(module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
-    """Training may lay weights out channels last; what is saved is laid out in the order of its shape, as file formats want it."""
+    """Saved weights are contiguous, as file formats require. Training may lay them out channels last."""
     for name, value in state.items():
         if isinstance(value, Tensor):
             state[name] = value.contiguous()
@@ -199,7 +207,7 @@ family_class = FAMILIES.cls
 
 
 def reference() -> str:
-    """The family that the others are seen against."""
+    """The family that the others are compared with."""
     (name,) = (name for name in names() if family_class(name).reference)
     return name
 
@@ -221,10 +229,17 @@ def build(
 ) -> Family:
     """The family ``name``, ready to train.
 
-    ``hyper`` holds the configuration's values of its options: numbers, words, or schedule mappings. ``initialization``: None is the
-    network's own. ``dataset_size`` is the number of images trained on, ``classes`` and ``factor_sizes`` how many values their label, and
-    each factor, has. Weights depend on ``seed`` alone and PyTorch's global generator is left as it was; without a seed they are drawn
-    from that generator. Raises ValueErrors that name what is wrong.
+    Args:
+        hyper: the configuration's values of the family's options: numbers, words, or schedule mappings.
+        initialization: None is the network's own.
+        dataset_size: the number of images that the family is trained on.
+        classes: the number of values of their label.
+        factor_sizes: the number of values of each factor.
+        seed: determines the weights, and PyTorch's global generator stays as it was; None draws the weights
+            from that generator.
+
+    Raises:
+        ValueError: names the wrong setting, its value and what is allowed.
     """
     cls = family_class(name)
     values = complete(f"family {name!r}", cls.options, hyper)
@@ -236,14 +251,14 @@ def build(
     for need in sorted(needs):
         if sizes[need] is None:
             raise ValueError(
-                f"family {name!r} needs {need}, and the data set has none: leave the family out, or take other data"
+                f"family {name!r} needs {need}, and the data set has none: "
+                "leave the family out, or take other data"
             )
     chosen = NETWORKS.read(network)
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.random.default_generator.manual_seed(
-                seed
-            )  # torch.manual_seed would reseed every accelerator as well
+            # torch.manual_seed would reseed every accelerator as well
+            torch.random.default_generator.manual_seed(seed)
         start = INITIALIZATIONS.make(initialization or chosen.cls.initialization)
         condition = None
         if cls.conditioned:

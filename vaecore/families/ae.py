@@ -1,13 +1,14 @@
-"""Autoencoder: a deterministic code, the β → 0 end of every family here.
+"""Autoencoder: a deterministic code.
 
     loss = D = -log p(x | z),  z = μ(x)
 
-    D [B] nats per image. The rate is +∞: a point of a continuum has no finite code length, so nothing here may be read
-    as an evidence bound.
+    D [B] nats per image
 
-With ``model.corruption`` it is the denoising autoencoder.
+The rate is +∞: a point of a continuum has no finite code length, so nothing here is an evidence bound. It is
+the limit β → 0 of the β-VAE. With ``model.corruption`` it is the denoising autoencoder.
 
-G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks, 2006, Science 313:504.
+G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks, 2006, Science
+313:504, https://doi.org/10.1126/science.1127647.
 """
 
 from __future__ import annotations

@@ -1,14 +1,18 @@
-"""β-TCVAE: the total correlation of the codes weighted by β, as estimated from the batch.
+"""β-TCVAE: the total correlation of the codes is weighted by β; the batch estimates it.
 
     loss = D + R + (β - 1) TC    =  in expectation  D + MI + β TC + DW
 
-    R = MI + TC + DW: mutual information of image and code, total correlation, dimension-wise KL; see ``vaecore.divergences``
-    D, R, MI, TC, DW [B] nats per image; β ≥ 0 a pure number
+    R = MI + TC + DW    mutual information of image and code, total correlation, dimension-wise KL
+                        (``vaecore.divergences``)
+    D, R, MI, TC, DW    [B] nats per image
+    β ≥ 0               a pure number
 
-R is the closed form, as in the 12,600-model study, and only TC is estimated: the same expectation as the paper's sum of three
-estimates, with less variance, and the VAE exactly at β = 1. The recorded MI, TC and DW add up to the one-sample estimate of R.
+R is the closed form, as in the 12,600-model study, and only TC is estimated. The expectation is that of the
+paper's sum of three estimates, with less variance, and β = 1 is exactly the VAE. The recorded MI, TC and DW
+add up to the one-sample estimate of R.
 
-R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentanglement in Variational Autoencoders, 2018, arXiv:1802.04942.
+R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentanglement in Variational
+Autoencoders, 2018, arXiv:1802.04942.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ class BetaTCVAE(Family):
     options: ClassVar[Mapping[str, Option]] = {
         "beta": Option("weight of the total correlation", symbol="β", low=0, scheduled=True),
         "estimator": Option(
-            "how q(z) is estimated from a batch",
+            "weights of the batch's estimate of q(z)",
             default="stratified",
             words=tuple(sorted(ESTIMATORS)),
             number=False,

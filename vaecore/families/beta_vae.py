@@ -1,11 +1,12 @@
-"""β-VAE: the rate weighted by β.
+"""β-VAE: the rate is weighted by β.
 
     loss = D + β R
 
-    D, R [B] nats per image; β ≥ 0 a pure number, on a schedule if wanted (warm-up, cyclical).
+    D, R [B] nats per image; β ≥ 0 a pure number, constant or on a schedule (warm-up, cyclical)
 
-I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed, A. Lerchner, β-VAE: Learning Basic Visual Concepts with a
-Constrained Variational Framework, 2017, ICLR.
+I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed, A. Lerchner, β-VAE: Learning
+Basic Visual Concepts with a Constrained Variational Framework, 2017, ICLR,
+https://openreview.net/forum?id=Sy2fzU9gl.
 """
 
 from __future__ import annotations

@@ -1,18 +1,20 @@
-"""ControlVAE: the rate held at a target by a controller that moves β.
+"""ControlVAE: a controller moves β so that the rate stays at a target.
 
     loss   = D + β_t R
-    e_t    = C - R̄_t                                            the error: R̄ the batch's mean rate, C the target, nats
-    P_t    = K_p / (1 + exp(e_t))                               between 0 and K_p: the rate above the target raises β at once
-    I_t    = I_{t-1} - K_i e_t                                  and for as long as it stays there
+    e_t    = C - R̄_t                        the error: C the target, R̄ the batch's mean rate, nats
+    P_t    = K_p / (1 + exp(e_t))           between 0 and K_p: a rate above the target raises β at once
+    I_t    = I_{t-1} - K_i e_t              and keeps raising it while the rate stays above
     β_{t+1} = clip(P_t + I_t + β_min, β_min, β_max)
 
     D, R [B] nats per image; β, P, I pure numbers; K_p, K_i ≥ 0
 
-β of a step comes from the batches before it. Anti-windup: where P + I + β_min leaves [β_min, β_max] the error is not added to I, so that
-the controller answers at once when the error turns. β and I are buffers: they are saved with the weights, and move on the device.
+The β of a step depends on the batches before it. Anti-windup: while P + I + β_min lies outside [β_min,
+β_max], the error is not added to I, so that the controller responds at once when the error changes its sign.
+β and I are buffers: they are saved with the weights, and they are updated on the device.
 
-H. Shao, S. Yao, D. Sun, A. Zhang, S. Liu, D. Liu, J. Wang, T. Abdelzaher, ControlVAE: Controllable Variational Autoencoder, 2020,
-arXiv:2004.05988. (There K_p = 0.01; K_i = 0.0001 for text, 0.001 for disentanglement.)
+H. Shao, S. Yao, D. Sun, A. Zhang, S. Liu, D. Liu, J. Wang, T. Abdelzaher, ControlVAE: Controllable
+Variational Autoencoder, 2020, arXiv:2004.05988 (there K_p = 0.01, and K_i = 0.0001 for text, 0.001 for
+disentanglement).
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ __all__ = ["ControlVAE"]
 
 class ControlVAE(Family):
     options: ClassVar[Mapping[str, Option]] = {
-        "capacity": Option("rate to hold", symbol="C", unit="nats", low=0, scheduled=True),
+        "capacity": Option("rate at which the model is held", symbol="C", unit="nats", low=0, scheduled=True),
         "proportional": Option("the controller's gain on the error", symbol="K_p", default=0.01, low=0),
-        "integral": Option("its gain on the sum of errors", symbol="K_i", default=0.001, low=0),
+        "integral": Option("the controller's gain on the sum of errors", symbol="K_i", default=0.001, low=0),
         "beta_min": Option("smallest weight of the rate", symbol="β_min", default=0.0, low=0),
         "beta_max": Option("largest weight of the rate", symbol="β_max", default=100.0, low=0),
     }

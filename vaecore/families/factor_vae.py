@@ -1,14 +1,17 @@
-"""FactorVAE: the total correlation of the codes penalised, as estimated by a critic that learns alongside.
+"""FactorVAE: the total correlation of the codes is penalised; a critic estimates it.
 
-    loss  =  D + R + γ T(z)                                 trains encoder, decoder and likelihood; the critic's weights are constants
-           + ½ [CE(c(⊥z), joint) + CE(c(⊥π(z)), product)]   trains the critic c; the codes are constants
+    loss  =  D + R + γ T(z)                          trains encoder, decoder and likelihood;
+                                                     the critic's weights are constants
+           + ½ [CE(c(⊥z), joint) + CE(c(⊥π(z)), product)]
+                                                     trains the critic c; the codes are constants
 
     T(z) = c_joint(z) - c_product(z), the log density ratio log q(z) / Π_l q(z_l)     [B] nats
     π permutes every latent within the batch on its own; ⊥ stops the gradient; CE in nats [B]
 
-Both players share one loss, one pass of the critic, one backward pass and one optimizer with two parameter groups; ``log_ratios`` stops
-gradients so that each player gets that of its own objective. The critic's Adam has lr 1e-4 and betas (0.5, 0.9), and it sees the batch that the autoencoder
-sees, as in the 12,600-model study (the paper draws a second batch for π).
+The critic learns alongside. Both players share one loss, one pass of the critic, one backward pass and one
+optimizer with two parameter groups; ``log_ratios`` stops gradients so that each player gets the gradient of
+its own objective. The critic's Adam has lr 1e-4 and betas (0.5, 0.9). The critic sees the autoencoder's
+batch, as in the 12,600-model study (the paper draws a second batch for π).
 
 H. Kim, A. Mnih, Disentangling by Factorising, 2018, arXiv:1802.05983.
 """

@@ -2,7 +2,7 @@
 
     loss = D + R = -log p(x | z) + KL[q(z | x) ‖ p(z)],  z ~ q(z | x)
 
-    D, R [B] nats per image.
+    D, R [B] nats per image
 
 D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
 """

@@ -1,11 +1,13 @@
-"""VAE with a VampPrior: the prior is a mixture of the encoder's answers to learnt pseudo-inputs.
+"""VAE with a VampPrior: the prior is the mixture of the posteriors of learnt pseudo-inputs.
 
     loss = D + β R,   R = log q(z | x) - log 1/K Σ_k q(z | u_k),   z ~ q(z | x)
 
-    D, R [B] nats per image, R estimated by the one z that is drawn; u_k the pseudo-inputs (``vaecore.priors.vamp``); β ≥ 0, 1 unless it
-    is warmed up or swept
+    D, R     [B] nats per image; one z per image estimates R
+    u_k      the pseudo-inputs (``vaecore.priors.vamp``)
+    β ≥ 0    a pure number; 1 by default
 
-J. M. Tomczak, M. Welling, VAE with a VampPrior, 2018, arXiv:1705.07120 (500 pseudo-inputs, β from 0 to 1 over 100 epochs).
+J. M. Tomczak, M. Welling, VAE with a VampPrior, 2018, arXiv:1705.07120 (500 pseudo-inputs, β from 0 to 1 over
+100 epochs).
 """
 
 from __future__ import annotations

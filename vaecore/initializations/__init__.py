@@ -1,10 +1,12 @@
-"""Initializations: what weights and biases start from; one file each.
+"""Initializations: how weights and biases are drawn before training, one file each.
 
-    fan_in, fan_out     numbers of a layer's inputs and outputs that one weight connects, as PyTorch counts them: for a weight
-                        [a, b, k, k] they are b k² and a k², of a transposed convolution too, whose weight is [c_in, c_out, k, k]
+    fan_in, fan_out     numbers of a layer's inputs and outputs that one weight connects, as PyTorch counts
+                        them: for a weight [a, b, k, k] they are b k² and a k². A transposed convolution's
+                        weight is [c_in, c_out, k, k], and the same rule holds
 
-Where a network's publication says how its weights started, that is the network's default (``Network.initialization``).
-How much it decides, on the full redrawn dSprites with ``burgess``, is told in docs/initializations.md.
+The default is the network's own (``Network.initialization``): the initialization of its publication, if that
+is known. docs/initializations.md shows how much the choice changes, on the full redrawn dSprites with
+``burgess``.
 """
 
 from __future__ import annotations

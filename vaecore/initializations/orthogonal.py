@@ -1,9 +1,12 @@
-"""Orthogonal weights, scaled for ReLU, and zero biases: every singular value of a layer is the same.
+"""Orthogonal weights, scaled for ReLU, and zero biases.
 
     W [out, in k²] with W Wᵀ = 2 I (out ≤ in k²) or Wᵀ W = 2 I;    b = 0
 
-A. M. Saxe, J. L. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, 2014,
-arXiv:1312.6120. The factor 2 makes up for the half that a ReLU lets through (K. He et al., 2015, arXiv:1502.01852).
+All singular values of a layer are equal. The factor 2 compensates for the half that a ReLU removes (He et al.
+2015).
+
+A. M. Saxe, J. L. McClelland, S. Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear
+neural networks, 2014, arXiv:1312.6120.
 """
 
 from __future__ import annotations

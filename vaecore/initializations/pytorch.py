@@ -1,6 +1,8 @@
-"""PyTorch's own: what nn.Linear and nn.Conv2d start from when nothing is said.
+"""PyTorch's defaults for nn.Linear and nn.Conv2d.
 
-W ~ U(-a, a),  b ~ U(-a, a),  a = 1 / sqrt(fan_in),  so Var W = Var b = 1 / (3 fan_in)
+    W ~ U(-a, a),  b ~ U(-a, a),  a = 1 / sqrt(fan_in)
+
+So Var W = Var b = 1 / (3 fan_in).
 """
 
 from __future__ import annotations

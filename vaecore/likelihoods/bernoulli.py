@@ -1,10 +1,12 @@
 """Bernoulli pixels.
 
-    log p(x | z) = Σ_i x_i log μ_i + (1 - x_i) log(1 - μ_i),   μ = sigmoid(decoder(z)) the mean; i runs over the C·H·W pixels
+    log p(x | z) = Σ_i x_i log μ_i + (1 - x_i) log(1 - μ_i)
 
-A probability for binary x. On grey x in (0, 1) the term is no log-density (it does not integrate to one over x): it is the
-expectation of the binary log-probability over images binarised at random with probability x, which is what most of the VAE
-literature reports.
+    μ = sigmoid(decoder(z)), the mean; i runs over the C·H·W pixels
+
+It is a probability for binary x. For grey x in (0, 1) the term is no log-density (it does not integrate to
+one over x). It is the expectation of the binary log-probability over images binarised at random with
+probability x, which most of the VAE literature reports.
 """
 
 from __future__ import annotations

@@ -1,11 +1,16 @@
-"""Gaussian pixels of one σ.
+"""Gaussian pixels with one σ.
 
-    log p(x | z) = -½ Σ_i [(x_i - μ_i)² / σ² + log(2π σ²)],   μ = decoder(z) the mean, σ one number for all C·H·W pixels
+    log p(x | z) = -½ Σ_i [(x_i - μ_i)² / σ² + log(2π σ²)]
 
-A density with respect to dx. σ is fixed (a number, in units of x's range) or one learned parameter, kept as log σ. The optimal
-σ² is the mean squared error, and learning it sets the balance of distortion and rate: O. Rybkin, K. Daniilidis, S. Levine, Simple and
-Effective VAE Training with Calibrated Decoders, 2021, arXiv:2006.13202. It starts at 1, and Adam moves log σ by the learning rate per
-step at most: to reach 0.04 takes 3,200 steps at 1e-3.
+    μ = decoder(z), the mean; σ one number for all C·H·W pixels
+
+It is a density with respect to dx. σ is either fixed, a number in units of x's range, or one learned
+parameter, kept as log σ. The optimal σ² is the mean squared error, and learning it sets the balance of
+distortion and rate (Rybkin et al. 2021). A learned σ starts at 1, and Adam moves log σ by at most the
+learning rate per step: it takes 3,200 steps at 1e-3 to reach 0.04.
+
+O. Rybkin, K. Daniilidis, S. Levine, Simple and Effective VAE Training with Calibrated Decoders, 2021,
+arXiv:2006.13202.
 """
 
 from __future__ import annotations

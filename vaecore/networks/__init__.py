@@ -1,10 +1,11 @@
-"""Networks: an encoder and a decoder for images of one shape; one file each.
+"""Networks: an encoder and a decoder for images of one shape, one file each.
 
     encoder    images [B, C, H, W] -> numbers [B, E], the posterior's parameters
-    decoder    codes [B, L]        -> the likelihood's parameters [B, C, H, W] (Bernoulli logits, Gaussian means)
+    decoder    codes [B, L]        -> the likelihood's parameters [B, C, H, W]: logits of Bernoulli, means of
+                                   Gaussian pixels
 
-H = W from 8 to 128, C 1 or 3; an encoder may see further channels, what is known of an image as a plane beside it.
-ReLU everywhere but after the last layer.
+H = W from 8 to 128, C 1 or 3. A conditioned encoder has one more channel: labels or factors as a plane beside
+the image. Every layer but the last is followed by a ReLU.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SIZES = (8, 128)
 class Network(ABC):
     options: ClassVar[Mapping[str, Option]] = {}
     initialization: ClassVar[str]
-    """That of its publication, where that is known: the default in its company."""
+    """The default initialization: that of its publication, if that is known."""
 
     @abstractmethod
     def encoder(self, shape: Shape, outputs: int) -> nn.Sequential:
@@ -44,7 +45,7 @@ make = NETWORKS.make
 
 
 def check_shape(image_shape: Shape) -> None:
-    """Raise a ValueError for images that networks cannot take."""
+    """Raise a ValueError for images that networks do not support."""
     C, H, W = image_shape
     if C not in (1, 3):
         raise ValueError(f"networks take images of 1 or 3 channels, got {C} (shape {tuple(image_shape)})")

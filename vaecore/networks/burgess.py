@@ -1,14 +1,14 @@
-"""The network of Burgess et al.
+"""The network of Burgess et al. 2018.
 
     encoder    4 times 32 4×4/2, 256, 256, E
     decoder    256, 256, 32·h·w, 3 times 32 4×4/2, C 4×4/2
 
-The paper does not say what its weights started from. The default is ``kaiming``: that of disentangling-vae, whose nets with these layers
-are public; with it this network learns on dSprites as that one's logs say, with ``tensorflow`` it is an epoch behind
-(docs/initializations.md).
+The paper does not say how its weights were initialised. The default is ``kaiming``, as in disentangling-vae,
+whose nets with these layers are public. With it, this network learns dSprites as fast as that repository's
+logs show; with ``tensorflow`` it is an epoch behind (docs/initializations.md).
 
-C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding disentangling in β-VAE, 2018,
-arXiv:1804.03599.
+C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding
+disentangling in β-VAE, 2018, arXiv:1804.03599.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     encoder    32 4×4/2, 32 4×4/2, 64 2×2/2, 64 2×2/2, 256, E           (there H = 64)
     decoder    256, 64·h·w, 64 4×4/2, 32 4×4/2, 32 4×4/2, C 4×4/2       (there h = w = 4)
 
-Its weights started as TensorFlow's do.
+The default initialization is ``tensorflow``: the study was run in TensorFlow.
 
-F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O. Bachem, Challenging Common Assumptions in the Unsupervised
-Learning of Disentangled Representations, 2019, arXiv:1811.12359, table 1.
+F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O. Bachem, Challenging Common Assumptions
+in the Unsupervised Learning of Disentangled Representations, 2019, arXiv:1811.12359, table 1.
 """
 
 from __future__ import annotations

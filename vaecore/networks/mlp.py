@@ -1,6 +1,10 @@
-"""Dense layers: the pixels, ``hidden`` widths, E | L, ``hidden`` reversed, the pixels. ``hidden: []`` is linear.
+"""Dense layers of chosen widths.
 
-It is nobody's in particular, so nothing says what its weights start from: ``tensorflow``, as for ``conv``.
+    encoder    C·H·W, ``hidden``, E
+    decoder    L, ``hidden`` reversed, C·H·W
+
+``hidden: []`` is linear. No publication fixes this network's initialization; the default is ``tensorflow``,
+as for ``conv``.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ __all__ = ["MLP"]
 
 class MLP(Network):
     options: ClassVar[Mapping[str, Option]] = {
-        "hidden": Option("widths of the layers between", default=(256, 256), low=1, whole=True, several=True)
+        "hidden": Option("widths of the hidden layers", default=(256, 256), low=1, whole=True, several=True)
     }
     initialization = "tensorflow"
 

@@ -1,6 +1,8 @@
-"""Posteriors q(z | x): the encoder's output as a distribution over codes; one file each. A posterior knows nothing of any prior.
+"""Posteriors q(z | x): the encoder's output as a distribution over codes, one file each.
 
-z, its mean and standard deviation    [B, L], float32 whatever the network computed in
+    z, its mean and its standard deviation    [B, L], float32 whatever precision the network computes in
+
+A family declares its posterior, and params.yaml does not name it. A posterior does not depend on any prior.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ class Posterior(ABC):
     @staticmethod
     @abstractmethod
     def noise(batch_size: int, latents: int) -> Shapes:
-        """What ``sample`` needs drawn."""
+        """Shapes of the noise that ``sample`` needs."""
 
     @abstractmethod
     def sample(self, noise: Mapping[str, Tensor]) -> Tensor:
-        """z [B, L], differentiable in the encoder's output. Noise of shape [k, B, L] gives k samples each, [k, B, L]."""
+        """z [B, L], differentiable in the encoder's output. Noise [k, B, L] gives z [k, B, L]."""
 
     @abstractmethod
     def log_prob(self, z: Tensor) -> Tensor:

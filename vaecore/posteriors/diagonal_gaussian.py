@@ -1,6 +1,8 @@
 """Independent Gaussian latents.
 
-    q(z | x) = Π_l N(z_l; μ_l(x), σ_l²(x)),   z = μ + σ ε,  ε ~ N(0, I)      encoder output (μ, log σ²), 2 L numbers
+    q(z | x) = Π_l N(z_l; μ_l(x), σ_l²(x)),   z = μ + σ ε,  ε ~ N(0, I)
+
+The encoder's output is (μ, log σ²), 2 L numbers.
 
 D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2014, arXiv:1312.6114.
 """

@@ -1,6 +1,8 @@
 """A deterministic code: all mass on one point.
 
-q(z | x) = δ(z - μ(x)),   z = μ,   σ = 0      encoder output μ, L numbers
+    q(z | x) = δ(z - μ(x)),   z = μ,   σ = 0
+
+The encoder's output is μ, L numbers.
 """
 
 from __future__ import annotations

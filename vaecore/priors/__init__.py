@@ -1,9 +1,10 @@
-"""Priors p(z): what codes are drawn from when there is no image, and what a rate is measured against; one file each.
+"""Priors p(z): the distribution of codes that rates are measured against, one file each.
 
-    rate    KL[q(z | x) ‖ p(z)] [B] in nats: closed where ``kl`` knows a closed form, else the one-sample estimate
-            log q(z | x) - log p(z), z ~ q(z | x), which is right in expectation and may be negative for an image
+    rate    KL[q(z | x) ‖ p(z)] [B] in nats: the closed form if ``kl`` has one; otherwise the one-sample
+            estimate log q(z | x) - log p(z), z ~ q(z | x), which is unbiased and may be negative for an image
 
-A prior is a module: it may have weights of its own, which learn with the model's.
+A family declares its prior and has the prior's options; params.yaml does not name it. A prior is a module: it
+may have weights of its own, which learn with the model's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["PRIORS", "Prior", "names"]
 
 class Prior(nn.Module, ABC):
     options: ClassVar[Mapping[str, Option]] = {}
-    """A family that has this prior has these options among its own."""
+    """A family with this prior has these options too."""
 
     def __init__(self, autoencoder: Autoencoder) -> None:
         super().__init__()
@@ -39,18 +40,18 @@ class Prior(nn.Module, ABC):
 
     @abstractmethod
     def noise(self, n: int) -> Shapes:
-        """What ``sample`` needs drawn for n codes."""
+        """Shapes of the noise that ``sample`` needs for n codes."""
 
     @abstractmethod
     def sample(self, noise: Mapping[str, Tensor]) -> Tensor:
         """Codes [n, L]."""
 
     def kl(self, posterior: Posterior) -> Tensor | None:
-        """KL[q(z | x) ‖ p(z)] in nats by groups of latents that it adds up over, [B, G]; None where there is no closed form."""
+        """KL[q(z | x) ‖ p(z)] in nats [B, G], whose groups of latents add up; None without a closed form."""
         return None
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        """The rate by groups [B, G], of z [B, L] drawn from ``posterior`` where there is no closed form."""
+        """The rate by groups [B, G]; without a closed form, of z [B, L] drawn from ``posterior``."""
         closed = self.kl(posterior)
         return (posterior.log_prob(z) - self.log_prob(z))[:, None] if closed is None else closed
 

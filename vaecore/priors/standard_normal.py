@@ -1,8 +1,9 @@
 """Independent standard normal latents.
 
-p(z) = N(z; 0, I),   log p(z) = -½ Σ_l (z_l² + log 2π)
-KL[N(μ, σ²) ‖ N(0, 1)] = ½ (μ² + σ² - log σ² - 1) per latent; +inf for a deterministic code (σ = 0): to send a point of a
-continuum exactly costs infinitely many nats
+    log p(z) = log N(z; 0, I) = -½ Σ_l (z_l² + log 2π)
+    KL[N(μ, σ²) ‖ N(0, 1)]    = ½ (μ² + σ² - log σ² - 1)    per latent, nats
+
+The KL is +inf for a deterministic code (σ = 0): an exact point of a continuum has infinite code length.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""VampPrior: the posteriors of learnt pseudo-inputs, mixed.
+"""VampPrior: the mixture of the posteriors of learnt pseudo-inputs.
 
     p(z) = 1/K Σ_k q(z | u_k),   u_k = sigmoid(w_k) in [0, 1]^(C·H·W)
 
-    u   the pseudo-inputs [K, C, H, W], as an image would be; w their logits, which learn with the rest
-    log p(z) in nats, [...] of z [..., L]; a step encodes K images more
+    u           the pseudo-inputs [K, C, H, W], of an image's shape
+    w           their logits, which learn with the model
+    log p(z)    nats, [...] of z [..., L]
 
-It has no closed KL: the rate is log q(z | x) - log p(z) for the z that was drawn. The pseudo-inputs start as uniform noise, each its own.
-(The paper holds them in [0, 1] by clipping, behind which a weight outside no longer learns; a sigmoid has no such edge.)
+A step encodes K more images. There is no closed KL: the rate is log q(z | x) - log p(z) of the z that was
+drawn. Each pseudo-input starts as uniform noise. (The paper clips pseudo-inputs to [0, 1], and a weight
+outside no longer learns; with a sigmoid every weight learns.)
 
 J. M. Tomczak, M. Welling, VAE with a VampPrior, 2018, arXiv:1705.07120.
 """
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["VampPrior"]
 
 EDGE = 1e-3
-"""Pseudo-inputs start no nearer to 0 and 1 than this."""
+"""The distance from 0 and 1 that pseudo-inputs start at least at."""
 
 
 class VampPrior(Prior):

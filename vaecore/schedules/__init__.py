@@ -1,13 +1,14 @@
-"""Schedules: values that are pure functions of the step; one file each.
+"""Schedules: values that are pure functions of the step, one file each.
 
-t counts updates from 1: update t uses v(t), so the last update of a run of T steps uses v(T). Steps are numbers of updates; values
-have the unit of what they schedule. Written in a configuration as a number, or as ``{schedule: linear, from: 0, to: 25, steps: 100000}``.
+t counts updates from 1: update t uses v(t), so the last update of a run of T steps uses v(T). Steps are
+numbers of updates. Values have the unit of the option that is scheduled. In params.yaml a schedule is a
+number or a mapping such as ``{schedule: linear, from: 0, to: 25, steps: 100000}``.
 
-Those that move from one value to another share
+Schedules that move from one value to another share
 
     v(t) = from + (to - from) s(t),   s in [0, 1],   u = clip((t - delay) / steps, 0, 1)
 
-``delay`` (0 unless given) holds ``from`` for that many steps.
+``delay``, 0 by default, holds ``from`` for that many steps.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Schedule(ABC):
 
 
 class Moving(Schedule):
-    """What every schedule that goes from one value to another shares: v = from + (to - from) s."""
+    """A schedule that goes from one value to another: v = from + (to - from) s."""
 
     from_: float
     to: float
@@ -73,9 +74,11 @@ names = SCHEDULES.names
 
 
 def schedule(value: float | Mapping[str, Any]) -> Schedule:
-    """The schedule that a configuration's ``value`` describes: a number, or ``{schedule: kind, ...}`` with the kind's options.
+    """The schedule of a ``value``: a number, or ``{schedule: kind, ...}`` with the kind's options.
 
-    Raises a ValueError for an unknown kind or option (listing what exists), a missing option, or a value out of range.
+    Raises:
+        ValueError: an unknown kind or option, a missing option, or a value that is not allowed; the message
+            lists what is.
     """
     if not isinstance(value, Mapping):
         value = {"schedule": "constant", "value": value}

@@ -1,4 +1,9 @@
-"""The same value at every step: v(t) = value. A plain number means this one."""
+"""The same value at every step.
+
+    v(t) = value
+
+A plain number is short for this schedule.
+"""
 
 from __future__ import annotations
 

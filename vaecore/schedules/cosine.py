@@ -1,4 +1,6 @@
-"""Half a wave, flat at both ends: s = (1 - cos(π u)) / 2, with u = clip((t - delay) / steps, 0, 1).
+"""Half a cosine wave, flat at both ends.
+
+    s = (1 - cos(π u)) / 2,   u = clip((t - delay) / steps, 0, 1)
 
 I. Loshchilov, F. Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983.
 """

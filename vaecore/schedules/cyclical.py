@@ -1,7 +1,9 @@
-"""A ramp that starts again, for ever: s = min(u / ratio, 1), with u = ((t - delay) mod period) / period.
+"""A ramp that starts again in every cycle.
 
-H. Fu, C. Li, X. Liu, J. Gao, A. Celikyilmaz, L. Carin, Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing,
-2019, arXiv:1903.10145.
+    s = min(u / ratio, 1),   u = ((t - delay) mod period) / period
+
+H. Fu, C. Li, X. Liu, J. Gao, A. Celikyilmaz, L. Carin, Cyclical Annealing Schedule: A Simple Approach to
+Mitigating KL Vanishing, 2019, arXiv:1903.10145.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class Cyclical(Moving):
         "from": START,
         "to": END,
         "period": Option("updates of a cycle", unit="steps", above=0),
-        "ratio": Option("part of a cycle spent moving", default=0.5, above=0, high=1),
+        "ratio": Option("part of a cycle in which the value moves", default=0.5, above=0, high=1),
         "delay": DELAY,
     }
 

@@ -1,4 +1,9 @@
-"""A straight line: s = u, with u = clip((t - delay) / steps, 0, 1)."""
+"""A straight line.
+
+    s = u,   u = clip((t - delay) / steps, 0, 1)
+
+A warm-up of β is ``{schedule: linear, from: 0, to: 4, steps: 10000}``.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Factor grids: every combination of the factors' values once, in lexicographic order, the last factor fastest.
+"""Factor grids: every combination of the factors' values once, in lexicographic order.
 
-With factor sizes n_1 .. n_K, the image of indices f_1 .. f_K is row
+With factor sizes n_1 .. n_K, the image with the factor indices f_1 .. f_K is in row
 
     i = ((f_1 n_2 + f_2) n_3 + f_3) ...            0 <= f_k < n_k
 
-so rows follow from factors, and factors from rows, by arithmetic. A subset keeps some values of some factors. It is
-a full grid again, with the kept values renumbered from 0.
+that is, the last factor changes fastest, and arithmetic gives rows from factors and factors from rows. A
+subset keeps some values of some factors. It is a full grid again, with the kept values renumbered from 0.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ def factor_table(sizes: Sequence[int]) -> np.ndarray:
 
 
 def rows(factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """int64 [...]: where in a full grid the images of these factor indices ([..., K]) are."""
+    """int64 [...]: the rows of a full grid that have these factor indices ([..., K])."""
     return np.ravel_multi_index(tuple(np.moveaxis(np.asarray(factors, dtype=np.int64), -1, 0)), tuple(sizes))
 
 
 def evenly_spaced(size: int, count: int, *, period: int | None = None) -> list[int]:
     """``count`` ascending indices out of ``size``, as evenly spaced as whole numbers allow; halves round up.
 
-    A factor on a line keeps its first and last value (one value: the first). A cyclic factor comes back to its start
-    after ``period`` indices: its values are spaced on the circle, and none of them is the start again, unless all
-    ``size`` are taken.
+    A factor on a line keeps its first and last value; a count of 1 keeps the first. A cyclic factor returns
+    to its start after ``period`` indices: its values are spaced on the circle, and the start appears only
+    once unless all ``size`` values are kept.
     """
     if not 1 <= count <= size:
-        raise ValueError(f"takes 1 to {size} values, got {count}")
+        raise ValueError(f"has {size} values: keep 1 to {size} of them, got {count}")
     if count == size:
         return list(range(size))
     if period is not None:
@@ -49,12 +49,13 @@ def select(
     sizes: Mapping[str, int],
     periods: Mapping[str, int] | None = None,
 ) -> dict[str, list[int]]:
-    """The indices kept of every factor, ascending.
+    """The indices that are kept of every factor, ascending.
 
     Args:
-        subset: factor -> a count of evenly spaced values, or the indices themselves; a factor not named keeps all.
+        subset: factor -> a count of evenly spaced values, or the indices themselves; other factors keep all
+            values.
         sizes: factor -> number of values, in the order of the grid.
-        periods: cyclic factor -> the index at which it comes back to its start.
+        periods: cyclic factor -> the index at which it returns to its start.
 
     Raises:
         ValueError: an unknown factor, a count or an index out of range, an index twice, an empty list.
@@ -74,13 +75,14 @@ def select(
         indices = sorted(choice)
         if not indices:
             raise ValueError(
-                f"factor {name!r}: the list is empty; list indices, or leave the factor out to keep all"
+                f"factor {name!r}: the list is empty; list indices, or leave the factor out to keep all "
+                "values"
             )
         if indices[0] < 0 or indices[-1] >= size:
             outside = [index for index in indices if not 0 <= index < size]
             raise ValueError(f"factor {name!r} has the indices 0 to {size - 1}, got {outside}")
         if len(set(indices)) < len(indices):
             twice = sorted({index for index in indices if indices.count(index) > 1})
-            raise ValueError(f"factor {name!r}: each index once, listed more than once: {twice}")
+            raise ValueError(f"factor {name!r}: list each index once; listed more than once: {twice}")
         kept[name] = indices
     return kept

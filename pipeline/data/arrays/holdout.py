@@ -1,14 +1,17 @@
-"""Which images are trained on, which are kept for choices, and which are held out for the test.
+"""The split of a data set into a training part, a validation part and a test part.
 
-    part   0 trained on   1 validation: neither trained on nor scored, for choices of one's own   2 test: scores are of these
+    part 0    training
+    part 1    validation: neither trained on nor scored, for the user's choices
+    part 2    test: scored
 
-A fraction p of N images is round(p N) of them, drawn without replacement by a seed of its own, so that the parts are
-the same for every model of a study. Where there are labels it is stratified: of a class of n images, p n are held out,
-up to rounding (the largest remainders are rounded up). The validation part is drawn from what the test part leaves; its
-fraction too is of all N images.
+A fraction p of N images is round(p N) of them, drawn without replacement with a seed of its own, so that
+every model of a study has the same parts. If there are labels, the draw is stratified: of a class of n
+images, p n are held out, up to rounding (the largest remainders are rounded up). The validation part is drawn
+from the images that the test part leaves; its fraction also refers to all N images.
 
-The test part may also be what a data set's authors chose, or combinations of factors: all images whose factors have
-one of the named values each, so that a model never sees them together (a heart at the right, say).
+The test part may instead be the one that the data set's authors chose, or combinations of factors: all images
+in which each named factor has one of the named values, so that a model never sees these values together (a
+heart at the right, for example).
 """
 
 from __future__ import annotations
@@ -37,24 +40,24 @@ def parts(
     test: np.ndarray | None = None,
     validation: np.ndarray | None = None,
 ) -> np.ndarray | None:
-    """uint8 [count], a part for each image; None where all are trained on.
+    """uint8 [count], the part of each image; None if all are trained on.
 
     Args:
         labels: int [count], for a stratified draw.
-        test: bool [count], a test part that is not drawn; ``test_fraction`` must be 0 then.
-        validation: bool [count], likewise a validation part, beside that test part.
+        test: bool [count], a fixed test part; ``test_fraction`` must then be 0.
+        validation: bool [count], a fixed validation part, which needs a fixed test part.
 
     Raises:
-        ValueError: a part would be empty.
+        ValueError: a part would be empty, or the arguments contradict each other.
     """
     if test is not None and test_fraction:
-        raise ValueError(f"the test part is given, so {test_fraction} cannot be drawn for it: leave one out")
+        raise ValueError(
+            f"the test part is fixed, so a fraction of {test_fraction} cannot be drawn for it: leave one out"
+        )
     if test is None:
         test = hold_out(count, test_fraction, seed, labels)
     elif not 0 < test.sum() < count:
-        raise ValueError(
-            f"{int(test.sum())} of {count} images are in the test part; some must be on either side"
-        )
+        raise ValueError(f"{int(test.sum())} of {count} images are in the test part; both parts need some")
     found = np.zeros(count, dtype=np.uint8)
     if test is not None:
         found[test] = TEST
@@ -66,15 +69,15 @@ def parts(
     if validation_fraction:
         if test is None:
             raise ValueError(
-                "a validation part is kept from the scores, so there must be a test part that they are of: set "
-                "test_fraction too (or instead, where one held-out part is enough)"
+                "scores are never computed on the validation part, so there must be a test part: set "
+                "test_fraction too (or instead, if one held-out part is enough)"
             )
         left = np.flatnonzero(found == TRAIN)
         of_left = validation_fraction * count / len(left)
         if of_left >= 1:
             raise ValueError(
-                f"test and validation take {len(left) and count - len(left)} and {validation_fraction * count:.0f} of "
-                f"{count} images; none is left to train on"
+                f"the test part has {len(left) and count - len(left)} and the validation part "
+                f"{validation_fraction * count:.0f} of {count} images; none is left to train on"
             )
         chosen = hold_out(len(left), of_left, seed + 1, None if labels is None else labels[left])
         found[left[chosen]] = VALIDATION
@@ -87,13 +90,13 @@ def combined(
     sizes: Sequence[int],
     combinations: Mapping[str, Sequence[int]] | Sequence[Mapping[str, Sequence[int]]],
 ) -> np.ndarray:
-    """bool [N]: which images have one of the combinations of factors.
+    """bool [N]: the images that have one of the combinations of factors.
 
     Args:
         factors: int [N, K], the index of each factor's value.
 
     Raises:
-        ValueError: an unknown factor, an index that it does not have.
+        ValueError: an unknown factor, or an index that a factor does not have.
     """
     listed = [combinations] if isinstance(combinations, Mapping) else combinations
     found = np.zeros(len(factors), dtype=bool)
@@ -112,20 +115,20 @@ def combined(
 
 
 def hold_out(count: int, fraction: float, seed: int, labels: np.ndarray | None = None) -> np.ndarray | None:
-    """bool [count], true where held out; None for a fraction of 0: all are trained on.
+    """bool [count], the images that are held out; None for a fraction of 0.
 
     Args:
         labels: int [count], for a stratified draw.
 
     Raises:
-        ValueError: so few images that the fraction holds out none, or all.
+        ValueError: the fraction holds out no image, or all of them.
     """
     if fraction == 0:
         return None
     total = int(np.floor(fraction * count + 0.5))
     if not 0 < total < count:
         raise ValueError(
-            f"of {count} images a fraction of {fraction:.6g} holds out {total}; some must be on either side"
+            f"a fraction of {fraction:.6g} holds out {total} of {count} images; both parts need some"
         )
     classes = np.zeros(count, dtype=np.int64) if labels is None else np.unique(labels, return_inverse=True)[1]
     exact = np.bincount(classes) * (total / count)

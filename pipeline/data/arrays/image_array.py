@@ -1,9 +1,10 @@
-"""Images in an array of the user's own: which axis is which, what their values mean, and the blocks that are stored.
+"""Images in an array of the user's own: the meaning of its axes and values, and the blocks that are stored.
 
-[N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3 (red, green, blue)
-uint8      0 black to 255 white, as they are
-bool, or uint8 that holds 0 and 1 only      binary: 1 white, stored bit-packed
-float      0 black to 1 white: floor(255 x + 1/2)
+[N, H, W], [N, H, W, C] or [N, C, H, W],  C = 1 or 3 (red, green, blue)
+
+uint8                             0 black to 255 white, stored as they are
+bool, or uint8 of only 0 and 1    binary, 1 white, stored bit-packed
+float                             0 black to 1 white, stored as floor(255 x + 1/2)
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ import numpy as np
 from pipeline.data.arrays.shrink import shrink
 from pipeline.data.files.array_file import Array, wrong
 
-__all__ = ["Images", "blocks", "is_binary", "layout", "value_range"]
+__all__ = ["ImageArray", "blocks", "is_binary", "layout", "value_range"]
 
 CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True)
-class Images:
-    """What is known of the images before they are read."""
+class ImageArray:
+    """An array of images, not read yet, and its layout."""
 
     array: Array
     shape: tuple[int, int, int]
-    """(C, H, W) as they come."""
+    """(C, H, W) in the file."""
     last: bool
-    """Channels are on the last axis."""
+    """Whether channels are on the last axis."""
 
 
-def layout(array: Array, channels: Literal["auto", "first", "last"]) -> Images:
-    """Where N, C, H and W are.
+def layout(array: Array, channels: Literal["auto", "first", "last"]) -> ImageArray:
+    """Find the axes N, C, H and W.
 
     Args:
-        channels: where the channels are; auto: on the axis of length 1 or 3.
+        channels: the axis of the channels; auto: the one of length 1 or 3.
 
     Raises:
-        UserError: they are no images, or it cannot be told which axis is which.
+        UserError: the array has no images, or its axes are ambiguous.
     """
     shape, found = array.shape, f"{array.dtype} {list(array.shape)}"
     if len(shape) not in (3, 4):
@@ -49,7 +50,7 @@ def layout(array: Array, channels: Literal["auto", "first", "last"]) -> Images:
     if 0 in shape:
         wrong(array, f"{found}; there are no images in it. Save some.")
     if len(shape) == 3:
-        return Images(array, (1, *shape[1:]), last=False)
+        return ImageArray(array, (1, *shape[1:]), last=False)
     first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
     if channels != "auto":
         first, last = first and channels == "first", last and channels == "last"
@@ -59,11 +60,11 @@ def layout(array: Array, channels: Literal["auto", "first", "last"]) -> Images:
         axis = {"auto": "1 or axis 3", "first": "1", "last": "3"}[channels]
         wrong(
             array,
-            f"{found}; axis {axis} should be the channels, of which there are 1 (grey) or 3 (red, green, blue). "
+            f"{found}; axis {axis} should be the channels: 1 (grey) or 3 (red, green, blue). "
             "Leave out others, such as transparency.",
         )
     C, H, W = shape[1:] if first else (shape[3], shape[1], shape[2])
-    return Images(array, (C, H, W), last=last)
+    return ImageArray(array, (C, H, W), last=last)
 
 
 def value_range(array: Array) -> dict[str, float]:
@@ -81,7 +82,7 @@ def value_range(array: Array) -> dict[str, float]:
 
 
 def is_binary(array: Array, found: dict[str, Any]) -> bool:
-    """Whether the images are of 0 and 1 only. Raises UserError where they are of other values than they may be."""
+    """Whether the images have the values 0 and 1 only. Raises UserError for values out of range."""
     lowest, highest = found["lowest"], found["highest"]
     dtype, values = array.dtype, f"{array.dtype} from {lowest:.9g} to {highest:.9g}"
     if dtype.kind == "f":
@@ -107,7 +108,7 @@ def is_binary(array: Array, found: dict[str, Any]) -> bool:
     return binary
 
 
-def blocks(images: Images, side: int, binary: bool) -> Iterator[np.ndarray]:
+def blocks(images: ImageArray, side: int, binary: bool) -> Iterator[np.ndarray]:
     """uint8 [n, C, side, side], or bit-packed rows, some megabytes at a time."""
     C, height, width = images.shape
     for block in images.array.blocks():

@@ -1,8 +1,8 @@
-"""The user's own data: what a folder of images and a file of arrays have in common.
+"""What the two data sets of the user's own share: a folder of images and a file of arrays.
 
-``fetch`` copies nothing. It reads the user's files once, tells what is wrong with them, and writes
-``data/raw/<name>/manifest.json``: what was found, with the SHA-256 of every file. ``prepare`` reads the files again and
-takes nothing that the manifest does not know.
+``fetch`` copies nothing. It reads the user's files once, reports what is wrong with them, and writes
+``data/raw/<name>/manifest.json``: what it found, with the SHA-256 of every file. ``prepare`` reads the files
+again and refuses any that differ from the manifest.
 """
 
 from __future__ import annotations
@@ -32,28 +32,29 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 SIDES = (8, 128)
-"""Pixels along a side that the networks take, from and to."""
+"""The smallest and the largest side of images that the networks accept, in pixels."""
 
 
 class OwnOptions(CommonOptions):
-    """The keys of data sets that are the user's own."""
+    """The keys of data sets of the user's own."""
 
     original_size: ClassVar[int | None] = None
 
     path: str
-    """Where the data are: absolute, from the root of the repository, or from ``~``, one's home."""
+    """Where the data are: an absolute path, one from the root of the repository, or one from ``~``, the home
+    folder."""
     title: str = "Own data"
-    """What reports and MLflow call it."""
+    """Its name in reports and MLflow."""
     licence: str = "your own"
     """What others may do with the data."""
     citation: str = "your own, unpublished"
-    """Whose they are."""
+    """How to cite the data."""
 
     @field_validator("image_size")
     @classmethod
-    def _what_networks_take(cls, value: int | None) -> int | None:
+    def _networks_accept(cls, value: int | None) -> int | None:
         if value is not None and value > SIDES[1]:
-            raise ValueError(f"networks take images of {SIDES[0]} to {SIDES[1]} pixels along a side")
+            raise ValueError(f"networks need images of {SIDES[0]} to {SIDES[1]} pixels along a side")
         return value
 
     @property
@@ -62,12 +63,12 @@ class OwnOptions(CommonOptions):
 
 
 def again(folder: Path) -> str:
-    """What to do when data have changed. ``folder`` is data/raw/<name>."""
-    return f"If that is meant, take note of it: dvc repro --force fetch@{folder.name}"
+    """The cure if data have changed. ``folder`` is data/raw/<name>."""
+    return f"If the change is intended, read them again: dvc repro --force fetch@{folder.name}"
 
 
 def details(options: OwnOptions, manifest: dict[str, Any]) -> dict[str, Any]:
-    """What the user says of the data, instead of what the data set's card says; and the manifest's digest."""
+    """Title, licence and citation from params.yaml, which replace the card's, and the manifest's digest."""
     return {
         "title": options.title,
         "licence": options.licence,
@@ -77,48 +78,49 @@ def details(options: OwnOptions, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def final_side(where: Path | str, height: int, width: int, options: OwnOptions, uncut: str) -> int:
-    """Pixels along a side of images as they are stored, from those they come with.
+    """Pixels along a side of the prepared images, from the size of the original ones.
 
     Args:
-        where: what is of that size, for messages.
-        uncut: what to do where they are no squares.
+        where: the file or array, for messages.
+        uncut: the cure if the images are no squares.
 
     Raises:
-        UserError: the networks cannot take them, nor can ``image_size`` make that so.
+        UserError: the networks cannot use images of this size, and ``image_size`` does not correct it.
     """
     smallest, largest = SIDES
     found = f"{where}: {width}×{height} pixels"
     if height != width:
-        raise UserError(f"{found}, and networks take squares. {uncut}")
+        raise UserError(f"{found}, and networks need squares. {uncut}")
     if height < smallest:
         raise UserError(
-            f"{found}, and networks take {smallest} to {largest} along a side. Use larger images."
+            f"{found}, and networks need {smallest} to {largest} along a side. Use larger images."
         )
     if height > LARGEST_SHRUNK:
         raise UserError(
-            f"{found}, and {LARGEST_SHRUNK:,} along a side are scaled down at most. Make it smaller."
+            f"{found}, and at most {LARGEST_SHRUNK:,} along a side can be scaled down. Make it smaller."
         )
     if options.image_size is None and height > largest:
         raise UserError(
-            f"{found}, and networks take {smallest} to {largest} along a side. Add `image_size: 64` in params.yaml."
+            f"{found}, and networks need {smallest} to {largest} along a side. Add `image_size: 64` in "
+            "params.yaml."
         )
     if options.image_size is not None and height < options.image_size:
         raise UserError(
-            f"{found}, fewer than image_size: {options.image_size}, and images are scaled down only. "
+            f"{found}, fewer than image_size: {options.image_size}, and images are only scaled down. "
             f"Set image_size to {height} or less in params.yaml, or use larger images."
         )
     return options.image_size or height
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
-    """Write what was found, with its digest; a manifest that says so already is left alone."""
+    """Write what was found, with its digest. A manifest with the same content is left alone."""
     manifest = {**content, "digest": _digest(content)}
     if read_json(folder / MANIFEST) != manifest:
         write_json(folder / MANIFEST, manifest)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What fetch found; None where there is no manifest, or a damaged one."""
+    """The manifest that fetch wrote; None if there is none, or a damaged one."""
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict):
         return None
@@ -127,7 +129,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def known_manifest(folder: Path) -> dict[str, Any]:
-    """What fetch found.
+    """The manifest that fetch wrote.
 
     Raises:
         UserError: there is no manifest, or a damaged one.

@@ -1,10 +1,10 @@
 """Scaling images down by averaging areas.
 
-    out[i, j] = round( sum_hw  A[i, h] A[j, w] x[h, w] )        A[i, h] = (S/H) |[i H/S, (i+1) H/S) ∩ [h, h+1)|
+    out[i, j] = round( sum_hw  A[i, h] A[j, w] x[h, w] )       A[i, h] = (S/H) |[i H/S, (i+1) H/S) ∩ [h, h+1)|
 
-H is the old size, S the new one: an output pixel is the mean over the square that it covers, the exact mean of a block
-where S divides H. H·A is a matrix of whole numbers, so all sums are of whole numbers that float32 (up to H = 256, float64
-above) holds exactly: no machine and no order of summation gives another image. Halves round up.
+H is the old size, S the new one. An output pixel is the mean over the square that it covers: if S divides H,
+the exact mean of a block. H·A is a matrix of whole numbers, and float32 (up to H = 256, float64 above) holds
+all sums exactly, so the result depends on no machine and no order of summation. Halves round up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ["LARGEST", "shrink"]
 
 LARGEST = 16384
-"""Pixels along a side that can be scaled down."""
+"""The largest side of an image that can be scaled down, in pixels."""
 
 
 def shrink(images: np.ndarray, size: int) -> np.ndarray:

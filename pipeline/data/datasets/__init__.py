@@ -1,5 +1,5 @@
-"""One file per data set: where it comes from, its options, and how its raw bytes become arrays.
+"""One file per data set: its source, its options, and how its raw files become arrays.
 
-Each module has ``Options`` (what params.yaml may say under ``datasets.<name>``), ``fetch(options, folder)`` and
-``prepare(options, folder)``.
+``pipeline/data/arrays/dataset.py`` describes the four names that each module defines: ``ABOUT``, ``Options``,
+``fetch`` and ``prepare``. A module imports no other one; what several share is in ``pipeline/data/shared/``.
 """

@@ -1,15 +1,16 @@
-"""A file of the user's own arrays: images and, where they are known, factors, labels, attributes. See docs/your-own-data.md.
+"""A file of the user's own arrays: images, factors, labels, attributes. See docs/your-own-data.md.
 
-    images       [N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3 (red, green, blue)      .npy, .npz or .h5
-                 uint8      0 black to 255 white, as they are
-                 bool, or uint8 that holds 0 and 1 only      binary: 1 white, stored bit-packed
-                 float      0 black to 1 white: floor(255 x + 1/2)
+    images       [N, H, W], [N, H, W, C] or [N, C, H, W], C 1 or 3 (red, green, blue)
+                 uint8                             0 black to 255 white, stored as they are
+                 bool, or uint8 of only 0 and 1    binary, 1 white, stored bit-packed
+                 float                             0 black to 1 white, stored as floor(255 x + 1/2)
     factors      whole numbers [N, K]: renumbered from 0 without gaps, in ascending order of their values
     labels       whole numbers [N]
     attributes   numbers [N, A]: continuous quantities
 
-If every combination of factors is there exactly once, in whatever order, all arrays are stored in lexicographic order, the
-last factor fastest: the full grid that interventional metrics draw from.
+The file is .npy, .npz or .h5; only ``images`` is required. If every combination of factors appears exactly
+once, in whatever order, all arrays are stored in lexicographic order, the last factor fastest: the full grid
+from which interventional metrics draw.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ UNCUT = "Cut or pad them to squares, and save them again."
 
 ABOUT = About(
     title="Own arrays",
-    what="Arrays of the user's own: images and, where they are known, factors, labels and attributes.",
+    what="Arrays of the user's own: images and, if they are known, factors, labels and attributes.",
     source="your own",
     licence="your own",
     citation="your own, unpublished",
@@ -60,33 +61,33 @@ class Options(OwnOptions):
 
     title: str = ABOUT.title
     images: str = "images"
-    """The member of the file that holds the images; a .npy file holds nothing else."""
+    """The member of the file that holds the images; a .npy file has no other."""
     factors: str | Literal[False] | None = None
-    """The member that holds factors; null: ``factors``, if there is one of that name; false: none."""
+    """The member that holds factors; null: the one named ``factors``, if there is one; false: none."""
     labels: str | Literal[False] | None = None
     """The member that holds labels; null and false as for factors."""
     attributes: str | Literal[False] | None = None
     """The member that holds attributes; null and false as for factors."""
     factor_names: list[str] = Field(default_factory=list)
-    """Of the columns of factors, in order; ``factor_0``, ... if left out."""
+    """Names of the columns of factors, in order; ``factor_0``, ... if left out."""
     label_names: list[str] = Field(default_factory=list)
     """``label_names[l]`` is the name of label l; the labels themselves if left out."""
     attribute_names: list[str] = Field(default_factory=list)
-    """Of the columns of attributes, in order; ``attribute_0``, ... if left out."""
+    """Names of the columns of attributes, in order; ``attribute_0``, ... if left out."""
     channels: Literal["auto", "first", "last"] = "auto"
-    """Where images of four axes have their channels; ``auto``: on the axis of length 1 or 3."""
+    """The axis of the channels in images of four axes; ``auto``: the one of length 1 or 3."""
 
     @field_validator("factor_names", "label_names", "attribute_names")
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:
         twice = sorted({name for name in value if value.count(name) > 1})
         if twice:
-            raise ValueError(f"each name once, listed more than once: {', '.join(twice)}")
+            raise ValueError(f"list each name once; listed more than once: {', '.join(twice)}")
         return value
 
 
 def fetch(options: Options, folder: Path) -> None:
-    """Look through the file once, and write down its checksum, what it holds and the range of the images.
+    """Read the file once and write the manifest: its checksum, its arrays and the range of the images.
 
     Raises:
         UserError: the file or one of its arrays cannot be used.
@@ -108,17 +109,18 @@ def fetch(options: Options, folder: Path) -> None:
 
 
 def prepare(options: Options, folder: Path) -> Prepared:
-    """The arrays of the file that fetch looked at.
+    """The arrays of the file that fetch read.
 
     Raises:
-        UserError: the file has changed since, or its arrays do not go together.
+        UserError: the file has changed since, or its arrays contradict each other.
     """
     path, manifest = _file(options), known_manifest(folder)
     if checksum(path, "sha256") != manifest["sha256"]:
-        raise UserError(f"{path} has changed since it was looked at. {again(folder)}")
+        raise UserError(f"{path} has changed since fetch read it. {again(folder)}")
     if manifest["images"]["member"] != options.images:
         raise UserError(
-            f"{folder}: {manifest['images']['member']!r} was looked at, and images is {options.images!r} now. {again(folder)}"
+            f"{folder}: fetch read {manifest['images']['member']!r}, and images is {options.images!r} now. "
+            f"{again(folder)}"
         )
     return _assembled(options, arrays(path), manifest["images"], details(options, manifest))
 
@@ -126,7 +128,7 @@ def prepare(options: Options, folder: Path) -> Prepared:
 def _assembled(
     options: Options, held: dict[str, Array], found: dict[str, Any], more: dict[str, Any] | None = None
 ) -> Prepared:
-    """All that there is to know of the arrays, each checked; the images yet to be read."""
+    """All arrays, checked; the images are not read yet."""
     images = layout(_member(options, "images", options.images, held), options.channels)
     count, (channels, height, width) = images.array.shape[0], images.shape
     side = final_side(images.array.where, height, width, options, UNCUT)
@@ -177,15 +179,15 @@ def _file(options: Options) -> Path:
         )
     if path.suffix.lower() not in ENDINGS:
         raise UserError(
-            f"{where}: {path} ends in {path.suffix or 'nothing'}; files that end in {', '.join(ENDINGS)} are read. "
-            "Save the arrays as one of these."
+            f"{where}: {path} ends in {path.suffix or 'nothing'}; files that end in {', '.join(ENDINGS)} are "
+            "read. Save the arrays as one of these."
         )
     if not path.is_file():
         raise UserError(f"{where}: there is no {path} (seen from {Path.cwd()}). Correct the path.")
     return path
 
 
-# --- what is known of them --------------------------------------------------------------------------------------------
+# --- the members of the file --------------------------------------------------------------------------------
 
 
 def _member(options: Options, key: str, name: str, held: dict[str, Array]) -> Array:
@@ -207,7 +209,7 @@ def _member(options: Options, key: str, name: str, held: dict[str, Array]) -> Ar
 
 
 def _truth(options: Options, key: str, held: dict[str, Array], count: int) -> Array | None:
-    """Factors, labels or attributes, of the right shape; None where there are none, or none are wanted."""
+    """Factors, labels or attributes, of the right shape; None if there are none, or the option is false."""
     name = getattr(options, key)
     if name is None:
         name = key if key in held else False
@@ -241,11 +243,11 @@ def _truth(options: Options, key: str, held: dict[str, Array], count: int) -> Ar
     names = getattr(options, f"{key[:-1]}_names")
     if key != "labels" and names and len(names) != shape[1]:
         raise UserError(
-            f"params.yaml: datasets.arrays.{key[:-1]}_names: {len(names)} names, and {array.name} in {array.path} has "
-            f"{shape[1]} columns. Give one per column, or none."
+            f"params.yaml: datasets.arrays.{key[:-1]}_names: {len(names)} names, and {array.name} in "
+            f"{array.path} has {shape[1]} columns. Give one per column, or none."
         )
     return array
 
 
-def _names(given: list[str], kind: str, count: int) -> tuple[str, ...]:
-    return tuple(given) if given else tuple(f"{kind}_{number}" for number in range(count))
+def _names(chosen: list[str], kind: str, count: int) -> tuple[str, ...]:
+    return tuple(chosen) if chosen else tuple(f"{kind}_{number}" for number in range(count))

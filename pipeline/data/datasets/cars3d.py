@@ -3,21 +3,23 @@
     factor         values   meaning
     elevation           4   of the camera
     azimuth            24   of the camera, around the car
-    object_type       183   which car model
+    object_type       183   the car model
 
-Names and order are those of disentanglement_lib. The authors do not say which angles the indices stand for.
+Names and order are those of disentanglement_lib. The authors do not document the angles of the indices.
 
-The archive ``nips2015-analogy-data.tar.gz`` has other data too; of it are read
+The archive ``nips2015-analogy-data.tar.gz`` also has other data. Only these members are read, in place:
 
-    data/cars/list.txt             names of the cars' files without ``.mat``, a line each
-    data/cars/car_NNN_mesh.mat     MATLAB 5: ``im`` uint8 [128, 128, 3, 24, 4], row, column, RGB, azimuth, elevation
+    data/cars/list.txt            names of the cars' files without ``.mat``, one per line
+    data/cars/car_NNN_mesh.mat    MATLAB 5: ``im`` uint8 [128, 128, 3, 24, 4],
+                                  the axes are row, column, RGB, azimuth, elevation
 
-in place: nothing is unpacked. Cars are numbered in the order of ``list.txt``, as in nmichlo/disent; without that file,
-in the order of their names. disentanglement_lib takes them as the file system lists them, so its numbering is not
-defined and cannot be met here.
+Cars are numbered in the order of ``list.txt``, as in nmichlo/disent; without that file, in the order of their
+names. disentanglement_lib numbers them in the order of the file system's listing, which is not defined and
+cannot be reproduced.
 
-Images are 64×64 here unless asked otherwise, as in the study of Locatello et al. (arXiv:1811.12359), but by averaging
-areas (``pipeline/data/arrays/shrink.py``), where disentanglement_lib resamples by Lanczos's filter.
+By default images are scaled to 64×64, as in the study of Locatello et al. (arXiv:1811.12359), but by
+averaging areas (``pipeline/data/arrays/shrink.py``), whereas disentanglement_lib resamples with Lanczos's
+filter.
 
 Scott Reed, Yi Zhang, Yuting Zhang, Honglak Lee, "Deep Visual Analogy-Making", NIPS 2015,
 https://papers.nips.cc/paper/5845-deep-visual-analogy-making.
@@ -27,6 +29,7 @@ from __future__ import annotations
 
 import io
 import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -37,7 +40,7 @@ from scipy.io import loadmat
 from pipeline.data.arrays.dataset import About, DownloadOptions, Prepared, fetched
 from pipeline.data.arrays.grid import factor_table, rows
 from pipeline.data.arrays.shrink import shrink
-from pipeline.data.files.archives import open_archive
+from pipeline.data.files.damage import damage
 from pipeline.data.files.download import RemoteFile, fetch_files
 from pipeline.errors import UserError
 
@@ -46,7 +49,7 @@ __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 SIZES = {"elevation": 4, "azimuth": 24, "object_type": 183}
 SIDE = 128
 
-# The authors publish no checksum. This one is in two independent projects that verify their download (nmichlo/disent is one).
+# The authors publish no checksum. Two independent projects pin this one (nmichlo/disent is one of them).
 FILES = (
     RemoteFile(
         "nips2015-analogy-data.tar.gz",
@@ -59,19 +62,19 @@ FILES = (
 )
 
 LIST = "data/cars/list.txt"
-MEMBERS = re.compile(r"data/cars/(list\.txt|[^/]+\.mat)")
-MOST = {"most_files": 200_000, "most_bytes": 64 << 30}
-"""What the archive may come to: far above what the cars do; how much else is in it is not known."""
+MEMBERS = re.compile(r"data/cars/(list\.txt|(?!\._)[^/]+\.mat)")
+"""Without macOS's files of attributes, ``._*``."""
 
 CURE = "Fetch it again: dvc repro --force fetch@cars3d. If that does not help, please report this."
 
 ABOUT = About(
     title="Cars3D",
-    what="17,568 renders of 183 car models, 128×128 in colour (64×64 as a rule): every combination of elevation, "
-    "azimuth and model once.",
+    what="17,568 renders of 183 car models, 128×128 in colour (64×64 as a rule): every combination of "
+    "elevation, azimuth and model once.",
     source="http://www.scottreed.info",
     licence="none stated by the authors",
-    citation='S. Reed, Y. Zhang, Y. Zhang, H. Lee, "Deep Visual Analogy-Making", Advances in Neural Information Processing '
+    citation='S. Reed, Y. Zhang, Y. Zhang, H. Lee, "Deep Visual Analogy-Making", Advances in Neural '
+    "Information Processing "
     "Systems 28, 2015, https://papers.nips.cc/paper/5845-deep-visual-analogy-making",
     factors=SIZES,
     files=FILES,
@@ -84,26 +87,27 @@ class Options(DownloadOptions):
     original_size: ClassVar[int] = SIDE
 
     image_size: int | None = 64
-    """Pixels along a side, by averaging areas: 64 as in the literature; 128 or null keeps the images as they come."""
+    """Pixels along a side, by averaging areas: 64 as in the literature; 128 or null keeps the original
+    size."""
 
 
 def fetch(options: Options, folder: Path) -> None:
-    """Bring the archive.
+    """Download the archive.
 
     Raises:
-        UserError: it cannot be had, or is another than expected.
+        UserError: it cannot be downloaded, or is not the expected file.
     """
     fetch_files(FILES, folder, options.mirror)
 
 
 def prepare(options: Options, folder: Path) -> Prepared:
-    """The images, car after car as they are in the archive, and their places in the grid.
+    """The images, car after car in the archive's order, and their places in the grid.
 
-    The archive is decompressed twice: what it has must be known before the first image is stored. In memory is one
-    car's file, some megabytes.
+    The archive is decompressed twice, because its cars must be known before the first image is stored. Memory
+    holds one car's file, some megabytes.
 
     Raises:
-        UserError: the archive is missing, damaged, or has other cars than it should.
+        UserError: the archive is missing, damaged, or has other cars than it should have.
     """
     path = fetched(folder, FILES[0].name, FILES[0].checksum)
     found, cars = contents(path)
@@ -126,18 +130,17 @@ def prepare(options: Options, folder: Path) -> Prepared:
 
 
 def contents(path: Path) -> tuple[list[str], list[str]]:
-    """The cars' names as they come in the archive, and as they are numbered.
+    """The cars' names in the archive's order, and in the order of their numbers.
 
     Raises:
-        UserError: not as many as there should be, or others than ``list.txt`` names.
+        UserError: the number of cars is wrong, or ``list.txt`` names others.
     """
     found, listed = [], None
-    with open_archive(path, **MOST) as archive:
-        for name, content in archive.walk(MEMBERS):
-            if name == LIST:
-                listed = content.decode(errors="replace").split()
-            else:
-                found.append(Path(name).stem)
+    for name, content in _members(path):
+        if name == LIST:
+            listed = content.decode(errors="replace").split()
+        else:
+            found.append(Path(name).stem)
     if len(found) != SIZES["object_type"]:
         raise UserError(
             f"{path} should have {SIZES['object_type']} cars (data/cars/*.mat), found {len(found)}. {CURE}"
@@ -145,31 +148,39 @@ def contents(path: Path) -> tuple[list[str], list[str]]:
     if listed is not None and sorted(listed) != sorted(found):
         odd = sorted(set(listed) ^ set(found)) or sorted({car for car in listed if listed.count(car) > 1})
         raise UserError(
-            f"{path}: {LIST} and the cars' files differ: it has {len(listed)} names, there are {len(found)} files; "
-            f"not in both, or twice: {', '.join(odd[:3])}{', ...' if len(odd) > 3 else ''}. {CURE}"
+            f"{path}: {LIST} and the cars' files differ: it has {len(listed)} names, there are {len(found)} "
+            f"files; not in both, or twice: {', '.join(odd[:3])}{', ...' if len(odd) > 3 else ''}. {CURE}"
         )
     return found, sorted(found) if listed is None else listed
 
 
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the list and of the cars' files, in the archive's order."""
+    with damage(f"{path} is not Cars3D's archive, or damaged", CURE), tarfile.open(path, "r:gz") as archive:
+        for member in archive:
+            name = member.name.removeprefix("./")
+            if MEMBERS.fullmatch(name) and (file := archive.extractfile(member)) is not None:
+                yield name, file.read()
+
+
 def _blocks(path: Path, size: int) -> Iterator[np.ndarray]:
     """A car at a time: uint8 [elevations · azimuths, 3, size, size]."""
-    with open_archive(path, **MOST) as archive:
-        for name, content in archive.walk(MEMBERS):
-            if name != LIST:
-                # row, column, RGB, azimuth, elevation -> elevation, azimuth, RGB, row, column
-                views = np.ascontiguousarray(_car(path, name, content).transpose(4, 3, 2, 0, 1))
-                yield shrink(views.reshape(-1, 3, SIDE, SIDE), size)
+    for name, content in _members(path):
+        if name != LIST:
+            # row, column, RGB, azimuth, elevation -> elevation, azimuth, RGB, row, column
+            views = np.ascontiguousarray(_car(path, name, content).transpose(4, 3, 2, 0, 1))
+            yield shrink(views.reshape(-1, 3, SIDE, SIDE), size)
 
 
 def _car(path: Path, name: str, content: bytes) -> np.ndarray:
     """``im`` of one car's file: uint8 [128, 128, 3, azimuths, elevations].
 
-    scipy's reader can crash at files that are made for it to, so it sees only what the archive's checksum vouches for.
+    scipy's reader can crash on malicious files; these are safe, because the archive's checksum is verified.
     """
     expected = (SIDE, SIDE, 3, SIZES["azimuth"], SIZES["elevation"])
     try:
         im = loadmat(io.BytesIO(content), variable_names=["im"]).get("im")
-    except Exception as error:  # scipy raises whatever it stumbles over, an UnboundLocalError too
+    except Exception as error:  # scipy raises anything on damaged files, even UnboundLocalError
         raise UserError(
             f"{path}: member {name!r} is damaged, or no MATLAB 5 file ({error}). {CURE}"
         ) from error

@@ -1,29 +1,30 @@
 """3D Chairs: 86,366 renders of 1,393 chair models in colour on white, every model from the same 62 views.
 
     factor       values   meaning
-    model          1393   which chair, in the order of the models' names
+    model          1393   the chair, in the order of the models' names
     elevation         2   of the camera, 20°, 30°
     rotation         31   around the vertical, floor(360° r / 31)
 
-``rendered_chairs.tar`` has a folder for each model, named by an id of 32 hexadecimal digits, and in it a PNG file for each
-view, named by its angles:
+``rendered_chairs.tar`` has a folder for each model, named by an id of 32 hexadecimal digits, and in it a PNG
+file for each view, named by its angles:
 
     rendered_chairs/<model>/renders/image_NNN_pEEE_tRRR_r096.png       EEE elevation, RRR rotation, in degrees
 
 NNN counts the files of a model and has a gap between the elevations, so it is not used; neither is
 ``all_chair_names.mat``. Images are read in place: nothing is unpacked.
 
-Renders are square, 600×600 by all that is known; the size is taken from the first. They are cropped, where ``crop``
-says so, then scaled down by averaging areas, to 64×64 unless asked otherwise. No crop is canonical: published loaders take
-the whole render (YannDubs/disentangling-vae as it runs), or central squares of 300, 400 or 450 pixels, or squares of 300
-or 430 off the centre. Here it is the central 400; whether that cuts off a part of some chair could not be seen. Some models are almost the same chair; others
-(FlowNet) mention 809 that differ, but no list of them was found, so all are kept.
+According to all sources, renders are 600×600; the first render decides. They are cropped if ``crop`` is set,
+then scaled down by averaging areas, by default to 64×64. No crop is standard: published loaders use the whole
+render (YannDubs/disentangling-vae in practice), or central squares of 300, 400 or 450 pixels, or squares of
+300 or 430 off the centre. The default here is the central 400; whether it cuts off a part of some chair could
+not be checked. Some models are almost the same chair; others (FlowNet) mention 809 distinct ones, but no list
+of them was found, so all are kept.
 
-No checksum of the archive is published. What comes at the first download is what is expected from then on, unless
-params.yaml names a checksum.
+No checksum of the archive is published. The first download determines the expected file, unless params.yaml
+names a checksum.
 
-Mathieu Aubry, Daniel Maturana, Alexei Efros, Bryan Russell, Josef Sivic, "Seeing 3D chairs: exemplar part-based 2D-3D
-alignment using a large dataset of CAD models", CVPR 2014, pp. 3762-3769.
+Mathieu Aubry, Daniel Maturana, Alexei Efros, Bryan Russell, Josef Sivic, "Seeing 3D chairs: exemplar
+part-based 2D-3D alignment using a large dataset of CAD models", CVPR 2014, pp. 3762-3769.
 """
 
 from __future__ import annotations
@@ -69,12 +70,12 @@ VIEW = re.compile(
     r"rendered_chairs/(?P<model>[^/]+)/renders/image_\d+_p(?P<elevation>\d+)_t(?P<rotation>\d+)_r\d+\.png"
 )
 MOST = {"most_files": 200_000, "most_bytes": 100 << 30}
-"""What the archive may come to: more than its renders would without compression."""
+"""Limits of the archive: more than its renders would need without compression."""
 LARGEST_SIDE = 2048
 BLOCK = 248
 """Images of a block."""
 WORKERS = 4
-"""Threads that decode and scale: both leave Python's lock alone. Each takes some 20 MB."""
+"""Threads that decode and scale: both release Python's lock. Each needs some 20 MB."""
 CURE = (
     "Remove it and the .sha256 file beside it, and fetch it again: dvc repro --force fetch@chairs3d. "
     "If that does not help, please report this."
@@ -82,11 +83,13 @@ CURE = (
 
 ABOUT = About(
     title="3D Chairs",
-    what="86,366 renders of 1,393 chair models in colour on white, 64×64 as a rule: each model at 2 elevations and 31 rotations.",
+    what="86,366 renders of 1,393 chair models in colour on white, 64×64 as a rule: each model at 2 "
+    "elevations and 31 rotations.",
     source="https://www.di.ens.fr/willow/research/seeing3Dchairs",
     licence="none stated for the renders (the authors' code is under the MIT License)",
-    citation='M. Aubry, D. Maturana, A. Efros, B. Russell, J. Sivic, "Seeing 3D chairs: exemplar part-based 2D-3D alignment using '
-    'a large dataset of CAD models", IEEE Conference on Computer Vision and Pattern Recognition (CVPR), 2014, pp. 3762-3769',
+    citation='M. Aubry, D. Maturana, A. Efros, B. Russell, J. Sivic, "Seeing 3D chairs: exemplar part-based '
+    '2D-3D alignment using a large dataset of CAD models", IEEE Conference on Computer Vision and Pattern '
+    "Recognition (CVPR), 2014, pp. 3762-3769",
     factors={"model": MODELS, "elevation": len(ELEVATIONS), "rotation": len(ROTATIONS)},
     files=FILES,
 )
@@ -98,26 +101,28 @@ class Options(DownloadOptions):
     original_size: ClassVar[int | None] = None
 
     image_size: int | None = 64
-    """Pixels along a side, by averaging areas; null keeps the images, cropped or not, as large as they come."""
+    """Pixels along a side, by averaging areas; null keeps the size of the images, cropped or not."""
     crop: Annotated[int, Field(ge=DownloadOptions.smallest_size)] | None = 400
-    """Pixels along a side of the central square of a render that is kept; null keeps all of it. No crop is canonical."""
+    """Pixels along a side of the central square of a render that is kept; null keeps all of it. No crop is
+    standard."""
     checksum: Annotated[str, Field(pattern=CHECKSUM_PATTERN)] | None = None
-    """Of the archive: ``sha256:...`` or ``md5:...``; null expects what came at the first download."""
+    """Of the archive: ``sha256:...`` or ``md5:...``; null expects the file of the first download."""
 
     @model_validator(mode="after")
     def _crop_is_not_smaller_than_the_image(self) -> Options:
         if self.crop is not None and self.image_size is not None and self.crop < self.image_size:
             raise ValueError(
-                f"crop: images are scaled down only, so it must be at least image_size ({self.image_size}), got {self.crop}"
+                f"crop: images are scaled down only, so it must be at least image_size ({self.image_size}), "
+                f"got {self.crop}"
             )
         return self
 
 
 def fetch(options: Options, folder: Path) -> None:
-    """Bring the archive.
+    """Download the archive.
 
     Raises:
-        UserError: it cannot be had, or is another than expected.
+        UserError: it cannot be downloaded, or is not the expected file.
     """
     fetch_files([replace(file, checksum=options.checksum) for file in FILES], folder, options.mirror)
 
@@ -126,8 +131,8 @@ def prepare(options: Options, folder: Path) -> Prepared:
     """The images in the order of the grid.
 
     Raises:
-        UserError: the archive is missing or damaged, has other models or views than it should, or images that are damaged or
-            too small for what is asked.
+        UserError: the archive is missing or damaged, has other models or views than it should have, or its
+            images are damaged or smaller than crop or image_size.
     """
     path = fetched(folder, FILES[0].name, options.checksum)
     with open_archive(path, **MOST) as archive:
@@ -135,10 +140,11 @@ def prepare(options: Options, folder: Path) -> Prepared:
         side = len(_render(path, views[0], archive.read(views[0])))
     crop = options.crop or side
     size = options.image_size or crop
-    for key, asked in (("crop", crop), ("image_size", size)):
-        if asked > side:
+    for key, pixels in (("crop", crop), ("image_size", size)):
+        if pixels > side:
             raise UserError(
-                f"params.yaml: datasets.chairs3d.{key}: the renders in {path} have {side} pixels along a side, got {asked}."
+                f"params.yaml: datasets.chairs3d.{key}: the renders in {path} have {side} pixels along a "
+                f"side, got {pixels}. Set it to {side} or less."
             )
     sizes = (len(models), len(ELEVATIONS), len(ROTATIONS))
     return Prepared(
@@ -158,7 +164,7 @@ def _views(path: Path, archive: Archive) -> tuple[list[str], list[str]]:
     """Names of the models, and of the members, in the order of the grid.
 
     Raises:
-        UserError: there are other models or views.
+        UserError: the archive has other models or views than it should have.
     """
     found: dict[str, dict[tuple[int, int], str]] = {}
     for name in archive.names:
@@ -173,7 +179,8 @@ def _views(path: Path, archive: Archive) -> tuple[list[str], list[str]]:
         _require_all(path, model, found[model], expected)
     if len(models) != MODELS:
         raise UserError(
-            f"{path} should have renders of {MODELS:,} models (rendered_chairs/<model>/renders/), found {len(models):,}. {CURE}"
+            f"{path} should have renders of {MODELS:,} models (rendered_chairs/<model>/renders/), found "
+            f"{len(models):,}. {CURE}"
         )
     return models, [found[model][view] for model in models for view in expected]
 
@@ -183,7 +190,7 @@ def _require_all(
 ) -> None:
     for what, odd in (
         ("lacks", [view for view in expected if view not in views]),
-        ("has views that are not known here,", sorted(set(views) - set(expected))),
+        ("has unknown views", sorted(set(views) - set(expected))),
     ):
         if odd:
             named = ", ".join(f"p{elevation:03} t{rotation:03}" for elevation, rotation in odd[:3])
@@ -206,7 +213,7 @@ def _scaled(path: Path, side: int, crop: int, size: int, name: str, content: byt
     """uint8 [1, 3, size, size], the central square of a render, scaled down.
 
     Raises:
-        UserError: the render is damaged, or not as large as the others.
+        UserError: the render is damaged, or has another size than the first.
     """
     pixels = _render(path, name, content)
     if len(pixels) != side:
@@ -219,14 +226,14 @@ def _scaled(path: Path, side: int, crop: int, size: int, name: str, content: byt
 
 
 def _render(path: Path, name: str, content: bytes) -> np.ndarray:
-    """uint8 [side, side, 3], a PNG file's image in RGB; on white, should it be transparent.
+    """uint8 [side, side, 3], a PNG file's image in RGB, on white if it is transparent.
 
     Raises:
         UserError: it is damaged, no PNG, not square or absurdly large.
     """
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
-            opened.verify()  # the checksums, which decoding passes over
+            opened.verify()  # the checksums, which decoding ignores
         with Image.open(io.BytesIO(content), formats=["PNG"]) as opened:
             width, height = opened.size
             if not width == height <= LARGEST_SIDE:
@@ -248,5 +255,5 @@ def _render(path: Path, name: str, content: bytes) -> np.ndarray:
         struct.error,
         Image.DecompressionBombError,
     ) as error:
-        what = "it begins otherwise" if isinstance(error, UnidentifiedImageError) else error
-        raise UserError(f"{path}: member {name!r} is no sound PNG image: {what}. {CURE}") from error
+        what = "it does not begin like one" if isinstance(error, UnidentifiedImageError) else error
+        raise UserError(f"{path}: member {name!r} is no valid PNG image: {what}. {CURE}") from error

@@ -1,9 +1,9 @@
-"""Optical recognition of handwritten digits: 1,797 real digits, 8×8 pixels, 10 classes. Bundled with scikit-learn.
+"""Handwritten digits: 1,797 scanned digits, 8×8 pixels, 10 classes, bundled with scikit-learn.
 
     pixel = round(255 v / 16),  v = 0..16 the number of ink points in a 4×4 block of the 32×32 scan
 
-The test part of "Optical Recognition of Handwritten Digits" (UCI Machine Learning Repository, CC BY 4.0), as it comes
-with scikit-learn (BSD 3-Clause): no download.
+They are the test part of "Optical Recognition of Handwritten Digits" (UCI Machine Learning Repository, CC BY
+4.0), as scikit-learn (BSD 3-Clause) bundles it, so nothing is downloaded.
 
 E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998,
 https://doi.org/10.24432/C50P49.
@@ -25,16 +25,17 @@ from pipeline.store.files import atomic
 
 __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
-FILE = "digits.csv"
+TABLE = "digits.csv"
 CHECKSUM = "sha256:6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
-"""of the file that :func:`fetch` writes: a line per image, its 64 values and its label."""
+"""Of the file that :func:`fetch` writes: a line per image, with its 64 values and its label."""
 
 ABOUT = About(
     title="Handwritten digits",
     what="1,797 handwritten digits, 8×8 pixels, 17 grey levels.",
     source="https://doi.org/10.24432/C50P49",
     licence="CC BY 4.0 (as bundled with scikit-learn, BSD-3-Clause)",
-    citation='E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998, '
+    citation='E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning '
+    "Repository, 1998, "
     "https://doi.org/10.24432/C50P49",
     labels=tuple("0123456789"),
 )
@@ -52,7 +53,7 @@ def fetch(options: Options, folder: Path) -> None:
     Raises:
         UserError: the installed scikit-learn bundles other digits.
     """
-    path = folder / FILE
+    path = folder / TABLE
     if holds(path, CHECKSUM):
         return
     digits = load_digits()
@@ -63,7 +64,7 @@ def fetch(options: Options, folder: Path) -> None:
     if not holds(path, CHECKSUM):
         path.unlink()
         raise UserError(
-            "scikit-learn's digits are not those that this data set is made from. "
+            "The installed scikit-learn bundles other digits than this data set is made from. "
             "Install the version that constraints.txt names."
         )
 
@@ -74,7 +75,7 @@ def prepare(options: Options, folder: Path) -> Prepared:
     Raises:
         UserError: the raw file is missing or damaged.
     """
-    path = fetched(folder, FILE, CHECKSUM)
+    path = fetched(folder, TABLE, CHECKSUM)
     table = np.loadtxt(path, dtype=np.int64, delimiter=",")
     values, labels = table[:, :64], table[:, 64]
     images = ((2 * 255 * values + 16) // 32).astype(np.uint8).reshape(-1, 1, 8, 8)

@@ -1,14 +1,16 @@
-"""A folder of the user's own images. Sub-folders, where there are any, are labels. See docs/your-own-data.md.
+"""A folder of the user's own images; sub-folders are labels. See docs/your-own-data.md.
 
-    path/a.png  path/b.png  ...                      images without labels
-    path/circle/a.png  path/square/b.png  ...        images with the labels circle and square (one level, sorted by name)
+    path/a.png  path/b.png  ...                  images without labels
+    path/circle/a.png  path/square/b.png  ...    images with the labels circle and square (one level only)
 
-Files: PNG, JPEG, BMP, TIFF, WebP and GIF, 8 bits per channel, opaque, one frame (``pipeline/data/files/image_file.py``). Images are
-turned upright as EXIF says. Hidden files are passed over, and files that are no images by their endings are left out.
+Files are PNG, JPEG, BMP, TIFF, WebP and GIF, 8 bits per channel, opaque, one frame
+(``pipeline/data/files/image_file.py``). EXIF's orientation is applied. Hidden files, and files whose ending
+is not that of an image, are left out.
 
-Order: names sorted, character by character (10.png before 9.png). Channels: red, green, blue, 0 to 255; or one, where
+Images and labels are in the order of their names, sorted character by character (10.png before 9.png). They
+have three channels, red, green, blue, 0 to 255; or one channel:
 
-    grey = floor((19595 R + 38470 G + 7471 B) / 65536 + 1/2)        ITU-R BT.601's luma in whole numbers, as in Pillow
+    grey = floor((19595 R + 38470 G + 7471 B) / 65536 + 1/2)        ITU-R BT.601's luma, rounded as in Pillow
 """
 
 from __future__ import annotations
@@ -57,16 +59,17 @@ class Options(OwnOptions):
 
     title: str = ABOUT.title
     crop: bool = False
-    """Cut the central square out of every image. With ``image_size`` images may then be of any sizes."""
+    """Cut the central square out of every image. With ``image_size``, images may then have different
+    sizes."""
     colour: Literal["auto", "grey", "rgb"] = "auto"
     """One channel (``grey``), three (``rgb``), or three if any image has colour (``auto``)."""
 
 
 def fetch(options: Options, folder: Path) -> None:
-    """Read every image once, and write down what was found. What the manifest knows already is not decoded again.
+    """Read every image once and write the manifest; images that it already has are not decoded again.
 
     Raises:
-        UserError: there are no images, or some cannot be used; it names the file and what to do.
+        UserError: there are no images, or some cannot be used; the message names the file and what to do.
     """
     names, left_out = _listing(options.place)
     earlier = read_manifest(folder) or {}
@@ -81,22 +84,25 @@ def fetch(options: Options, folder: Path) -> None:
         images.append(
             {"name": name, "bytes": len(stored), "sha256": digest, "shape": shape, "label": _label(name)}
         )
-    _form(options, images)
+    _shape(options, images)
     write_manifest(folder, {"images": images})
     if left_out:
-        print(f"fetch: {folder.name}: left out, no images by their endings: {_some(left_out)}")
+        print(
+            f"fetch: {folder.name}: left out, because their endings are not those of images: "
+            f"{_some(left_out)}"
+        )
 
 
 def prepare(options: Options, folder: Path) -> Prepared:
     """The images that fetch found, in the order of their names.
 
     Raises:
-        UserError: files have changed since; or, when the blocks are drawn, all images are black.
+        UserError: files have changed since; or, while the blocks are read, all images are black.
     """
     manifest = known_manifest(folder)
     images = manifest["images"]
     _same_files(options.place, _listing(options.place)[0], [image["name"] for image in images], folder)
-    shape = _form(options, images)
+    shape = _shape(options, images)
     label_names = tuple(sorted({image["label"] for image in images if image["label"] is not None}))
     number = {name: index for index, name in enumerate(label_names)}
     return Prepared(
@@ -111,18 +117,19 @@ def prepare(options: Options, folder: Path) -> Prepared:
     )
 
 
-# --- which files ------------------------------------------------------------------------------------------------------
+# --- the files ----------------------------------------------------------------------------------------------
 
 
 def _listing(place: Path) -> tuple[list[str], list[str]]:
     """Sorted names of the images and of the files that are left out, ``/`` between label and file."""
     if not place.exists():
         raise UserError(
-            f"params.yaml: datasets.folder.path: there is no {place} (seen from {Path.cwd()}). Correct the path."
+            f"params.yaml: datasets.folder.path: there is no {place} (seen from {Path.cwd()}). Correct the "
+            "path."
         )
     if not place.is_dir():
         raise UserError(
-            f"params.yaml: datasets.folder.path: {place} is a file. Name the folder that the images are in; "
+            f"params.yaml: datasets.folder.path: {place} is a file. Name the folder of the images; "
             "a .npy, .npz or .h5 file is the data set `arrays`."
         )
     direct, left_out, folders = _sorted_out(place)
@@ -132,27 +139,29 @@ def _listing(place: Path) -> tuple[list[str], list[str]]:
         for folder in deeper:
             if below := next((path for path in folder.rglob("*") if _is_image(path)), None):
                 raise UserError(
-                    f"{below}: sub-folders are labels, one level of them. Move it up into {label}, or point path to "
-                    f"{label} if its sub-folders are the labels."
+                    f"{below}: sub-folders are labels, one level of them. Move it up into {label}, or point "
+                    f"path to {label} if its sub-folders are the labels."
                 )
         within[label.name] = [f"{label.name}/{name}" for name in images]
         left_out += [f"{label.name}/{name}" for name in others]
     nested = [name for images in within.values() for name in images]
     if direct and nested:
         raise UserError(
-            f"{place} has images in itself ({direct[0]}) and in sub-folders ({nested[0]}): which labels are meant? "
-            "Move all of them into sub-folders, one per label, or none."
+            f"{place} has images in itself ({direct[0]}) and in sub-folders ({nested[0]}), so labels are "
+            "ambiguous. Move all of them into sub-folders, one per label, or none."
         )
     if not direct and not nested:
-        besides = f" It has {len(left_out)} other files: {_some(left_out)}." if left_out else ""
+        ignored = f" It has {len(left_out)} other files: {_some(left_out)}." if left_out else ""
         raise UserError(
-            f"{place} has no image: no file that ends in {', '.join(ENDINGS)}.{besides} Correct path in params.yaml."
+            f"{place} has no image: no file that ends in {', '.join(ENDINGS)}.{ignored} Correct path in "
+            "params.yaml."
         )
     if nested:
         for name, images in within.items():
             if not images:
                 raise UserError(
-                    f"{place / name} has no image, and would be a label: the other sub-folders have some. Remove it."
+                    f"{place / name} has no image, but the other sub-folders have some, so it would be a "
+                    "label. Remove it."
                 )
         if len(within) == 1:
             (name,) = within
@@ -179,7 +188,7 @@ def _sorted_out(place: Path) -> tuple[list[str], list[str], list[Path]]:
             images.append(path.name)
         elif path.suffix.lower() in UNREAD:
             raise UserError(
-                f"{path}: images of this kind are not read. Convert it to PNG, or move it somewhere else."
+                f"{path}: this image format is not supported. Convert it to PNG, or move it somewhere else."
             )
         else:
             others.append(path.name)
@@ -200,22 +209,23 @@ def _same_files(place: Path, found: list[str], known: list[str], folder: Path) -
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             raise UserError(
-                f"{place / min(names)}{more}: {what} since the images were looked at. {again(folder)}"
+                f"{place / min(names)}{more}: {what} since fetch read the images. {again(folder)}"
             )
 
 
 def _some(names: list[str]) -> str:
-    """The first few of many names, and how many of which endings there are."""
+    """The first few of many names, and the number of files of each ending."""
     if len(names) <= 5:
         return ", ".join(names)
     endings = Counter(Path(name).suffix or "no ending" for name in names)
-    return f"{', '.join(names[:3])}, ... ({', '.join(f'{n} × {ending}' for ending, n in sorted(endings.items()))})"
+    counts = ", ".join(f"{n} × {ending}" for ending, n in sorted(endings.items()))
+    return f"{', '.join(names[:3])}, ... ({counts})"
 
 
-# --- what they make together ------------------------------------------------------------------------------------------
+# --- the images ---------------------------------------------------------------------------------------------
 
 
-def _form(options: Options, images: list[dict[str, Any]]) -> tuple[int, int, int]:
+def _shape(options: Options, images: list[dict[str, Any]]) -> tuple[int, int, int]:
     """(C, H, W) of the prepared images."""
     sizes: dict[tuple[int, int], str] = {}
     for image in images:
@@ -227,9 +237,10 @@ def _form(options: Options, images: list[dict[str, Any]]) -> tuple[int, int, int
     if len(sizes) > 1 and not free:
         (one, first), (other, second) = list(sizes.items())[:2]
         raise UserError(
-            f"{options.place}: images are of {len(sizes)} sizes{' after cropping' if options.crop else ''}: "
+            f"{options.place}: images have {len(sizes)} sizes{' after cropping' if options.crop else ''}: "
             f"{first} has {one[1]}×{one[0]} pixels, {second} {other[1]}×{other[0]}. "
-            f"{'Set' if options.crop else 'Set `crop: true` and'} an `image_size`, such as 64, in params.yaml, or make them equal."
+            f"{'Set' if options.crop else 'Set `crop: true` and'} an `image_size`, such as 64, in "
+            "params.yaml, or give all images the same size."
         )
     uncut = "Set `crop: true` in params.yaml to cut the central square out of every image."
     sides = {
@@ -256,22 +267,22 @@ def _blocks(
             path = options.place / image["name"]
             stored = content(path)
             if hashlib.sha256(stored).hexdigest() != image["sha256"]:
-                raise UserError(f"{path} has changed since the images were looked at. {again(folder)}")
+                raise UserError(f"{path} has changed since fetch read the images. {again(folder)}")
             pixels = decode(path, stored)
             brightest = max(brightest, int(pixels.max()))
             square = _coloured(_cropped(pixels) if options.crop else pixels, channels)
-            for channel in range(channels):  # one at a time: of a photograph they are large
+            for channel in range(channels):  # one at a time: those of a photograph are large
                 block[row, channel] = shrink(square[None, channel : channel + 1], side)[0, 0]
         if start + rows >= len(images) and brightest <= 1:
             raise UserError(
-                f"{options.place}: no pixel of any image is brighter than {brightest} of 255: they are black. "
-                "If they are masks of 0 and 1, save them as 0 and 255."
+                f"{options.place}: no pixel of any image is brighter than {brightest} of 255: they are "
+                "black. If they are masks of 0 and 1, save them as 0 and 255."
             )
         yield block
 
 
 def _coloured(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """uint8 [C, H, W] of so many channels."""
+    """uint8 [C, H, W] with this number of channels."""
     if len(pixels) == channels:
         return pixels
     if channels == 3:
@@ -283,7 +294,7 @@ def _coloured(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _cropped(pixels: np.ndarray) -> np.ndarray:
-    """The central square of [C, H, W]; where it cannot be central, half a pixel to the left or to the top."""
+    """The central square of [C, H, W], or the one half a pixel to its left or top."""
     _, height, width = pixels.shape
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -1,70 +1,26 @@
 """MPI3D-toy: 1,036,800 simplistic renderings, 64×64 in colour, of an object at the end of a robot arm.
 
     mpi3d_toy.npz    images.npy, uint8 [1036800, 64, 64, 3],
-                       or [460800, 64, 64, 3] of disentanglement_lib's smaller grid
+                     or [460800, 64, 64, 3] of disentanglement_lib's smaller grid
 
-Factors, their order and meaning, the layout and the paper are in ``pipeline/data/shared/mpi3d.py``. ``checksum`` is an option because
-the md5 here was seen for this file at an earlier address; nobody has published one for today's.
+Factors, their order and meaning, the layout and the paper are in ``pipeline/data/shared/mpi3d.py``.
+``checksum`` is an option, because the md5 here is that of the file at an earlier address; nobody has
+published one for today's file.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
-
-from pipeline.data.arrays.dataset import Prepared, fetched
-from pipeline.data.files.download import CHECKSUM_PATTERN, RemoteFile, fetch_files
 from pipeline.data.shared import mpi3d
 
 __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
-CHECKSUM = "md5:55889cb7c7dfc655d6e0277beee88868"
-"""of this file at an earlier address; see ``pipeline/data/shared/mpi3d.py``."""
-# The second address is the one that the authors gave before (2024); whether it is served still is not known.
-FILES = (
-    RemoteFile(
-        "mpi3d_toy.npz",
-        (
-            "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main/mpi3d_toy.npz",
-            "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data/mpi3d_toy.npz",
-        ),
-        CHECKSUM,
-    ),
-)
-
-ABOUT = replace(
-    mpi3d.ABOUT,
-    title="MPI3D-toy",
-    what="1,036,800 simplistic 64×64 colour renderings of an object at the end of a robot arm: "
-    "every combination of seven factors once.",
-    files=FILES,
-)
+VARIANT = mpi3d.VARIANTS["mpi3d_toy"]
+ABOUT, fetch, prepare = VARIANT.about, VARIANT.fetch, VARIANT.prepare
 
 
 class Options(mpi3d.Mpi3dOptions):
     """``datasets.mpi3d_toy`` in params.yaml."""
 
-    checksum: Annotated[str, Field(pattern=CHECKSUM_PATTERN)] = CHECKSUM
-    """Of the file: ``sha256:...`` or ``md5:...``. The default is that of the same file at an earlier address."""
-
-
-def fetch(options: Options, folder: Path) -> None:
-    """Download the published file, 12.7 GB if it is stored uncompressed.
-
-    Raises:
-        UserError: it cannot be had, or is another than expected.
-    """
-    fetch_files([replace(FILES[0], checksum=options.checksum)], folder, options.mirror)
-
-
-def prepare(options: Options, folder: Path) -> Prepared:
-    """The images of the chosen factors, [3, 64, 64] or smaller.
-
-    Raises:
-        UserError: the raw file is missing, damaged, or not in the published layout.
-    """
-    path = fetched(folder, FILES[0].name, options.checksum)
-    return mpi3d.prepare(path, options, (mpi3d.SIZES, mpi3d.OLDER))
+    checksum: mpi3d.Checksum = VARIANT.checksum
+    """Of the file: ``sha256:...`` or ``md5:...``. The default is that of the same file at an earlier
+    address."""

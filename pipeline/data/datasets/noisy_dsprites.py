@@ -1,43 +1,35 @@
-"""Noisy-dSprites: dSprites on noise that is drawn anew each time an image is looked at.
+"""Noisy-dSprites: dSprites on noise that is drawn anew each time an image is drawn.
 
     x = min(m + u, 1),   m the binary image,   u ~ U(0, 1) of every pixel and channel
 
-Stored are the binary images alone; ``vaecore.nuisances`` dresses them as they are drawn. Where images are looked at once, as in
-evaluation, the noise of each is always the same.
+Only the binary images are stored; ``vaecore.nuisances`` adds the noise when they are drawn. An evaluation
+draws each image once, and always with the same noise.
 
-F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O. Bachem, "Challenging Common Assumptions in the
-Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
+F. Locatello, S. Bauer, M. Lucic, G. Rätsch, S. Gelly, B. Schölkopf, O. Bachem, "Challenging Common
+Assumptions in the Unsupervised Learning of Disentangled Representations", 2019, arXiv:1811.12359.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.data.arrays.dataset import Prepared
-from pipeline.data.datasets import dsprites
+from pipeline.data.shared import dsprites
+from pipeline.data.shared.dsprites import DspritesOptions, fetch
 
 __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
-ABOUT = replace(
-    dsprites.ABOUT,
-    title="Noisy-dSprites",
-    what="dSprites, 64×64×3, white sprites on colour noise, drawn anew each time: a nuisance that no factor tells of.",
-    citation=f"{dsprites.ABOUT.citation}; as in F. Locatello et al., Challenging Common Assumptions in the Unsupervised Learning "
-    "of Disentangled Representations, 2019, arXiv:1811.12359",
+ABOUT = dsprites.variant(
+    "Noisy-dSprites",
+    "dSprites, 64×64×3, white sprites on colour noise, drawn anew each time: a nuisance that no factor "
+    "describes.",
 )
 
 
-class Options(dsprites.Options):
-    """``datasets.noisy_dsprites`` in params.yaml: those of dsprites."""
-
-
-def fetch(options: Options, folder: Path) -> None:
-    """As for dsprites, of which these are made."""
-    dsprites.fetch(options, folder)
+class Options(DspritesOptions):
+    """``datasets.noisy_dsprites`` in params.yaml: the keys of dsprites."""
 
 
 def prepare(options: Options, folder: Path) -> Prepared:
-    """The images of dsprites, to be put on noise when they are drawn."""
-    plain = dsprites.prepare(options, folder)
-    return replace(plain, shape=(3, *plain.shape[1:]), nuisance="noise")
+    """The images of dsprites, to be put on noise each time they are drawn."""
+    return dsprites.coloured(dsprites.prepare(options, folder), "noise")

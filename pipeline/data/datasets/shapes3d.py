@@ -1,4 +1,4 @@
-"""3D Shapes: 480,000 rendered 64×64 colour images of an object in a room, every combination of six factors once.
+"""3D Shapes: 480,000 rendered 64×64 colour images of an object in a room, the full grid of six factors.
 
     factor        values   meaning (the authors' README)
     floor_hue         10   linearly spaced in [0, 1]
@@ -8,16 +8,17 @@
     shape              4   0, 1, 2, 3
     orientation       15   linearly spaced in [-30, 30] degrees
 
-An index is the rank of a value. The values themselves are kept in ``meta.json`` (``factor_values``) as the file has them:
-what others report of it differs from the README (hues 0, 0.1, ... 0.9).
+An index is the rank of a value. ``meta.json`` keeps the values as the file has them (``factor_values``):
+others report values that differ from the README (hues 0, 0.1, ... 0.9).
 
     3dshapes.h5    HDF5: images uint8 [480000, 64, 64, 3], red green blue, 0..255
                          labels float64 [480000, 6], the values; lexicographic, orientation fastest
 
-The images are compressed in chunks (5.9 GB in 0.27 GB), of a shape that is documented nowhere: h5py's own choice would be
-15000×4×4×1. Whatever it is, whole chunks are read, each once, some megabytes of images at a time.
+The images are compressed in chunks (5.9 GB in 0.27 GB). The shape of the chunks is not documented: h5py would
+choose 15000×4×4×1. Whatever it is, whole chunks are read, each once, some megabytes of images at a time.
 
-Chris Burgess, Hyunjik Kim, "3D Shapes Dataset", 2018, https://github.com/deepmind/3dshapes-dataset/ (Apache License 2.0).
+Chris Burgess, Hyunjik Kim, "3D Shapes Dataset", 2018, https://github.com/deepmind/3dshapes-dataset/ (Apache
+License 2.0).
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from pydantic import Field, field_validator
 from pipeline.data.arrays.dataset import About, DownloadOptions, Prepared, fetched
 from pipeline.data.arrays.grid import factor_table, select
 from pipeline.data.arrays.shrink import shrink
+from pipeline.data.files.damage import damage
 from pipeline.data.files.download import RemoteFile, fetch_files
-from pipeline.errors import UserError
 
 __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 
@@ -44,12 +45,12 @@ IMAGE = (64, 64, 3)
 IMAGE_BYTES = 64 * 64 * 3
 
 BLOCK = 8 << 20
-"""Bytes of images that are given at a time, and read at a time where chunks are no larger."""
+"""Bytes of images in a block, and per read if the chunks are no larger."""
 LARGEST = 256 << 20
-"""Bytes of images that are read at a time at the most. A chunk that reaches over more of them is read in several parts,
-and decompressed for each."""
+"""The most bytes of images per read. A chunk that spans more of them is read in several parts, and
+decompressed for each."""
 
-# Size and checksum: TensorFlow Datasets and others pin the same. The authors publish none.
+# The authors publish no checksum. TensorFlow Datasets and others pin this one and the size.
 FILES = (
     RemoteFile(
         "3dshapes.h5",
@@ -61,10 +62,12 @@ FILES = (
 
 ABOUT = About(
     title="3D Shapes",
-    what="480,000 rendered 64×64 colour images of an object in a room: every combination of six factors once.",
+    what="480,000 rendered 64×64 colour images of an object in a room: "
+    "every combination of six factors once.",
     source="https://github.com/google-deepmind/3d-shapes",
-    licence="Apache License 2.0 (the repository's; nothing is said of the data apart from that)",
-    citation='C. Burgess, H. Kim, "3D Shapes Dataset", 2018, https://github.com/deepmind/3dshapes-dataset/; introduced in '
+    licence="Apache License 2.0 (the repository's; none is stated for the data alone)",
+    citation='C. Burgess, H. Kim, "3D Shapes Dataset", 2018, https://github.com/deepmind/3dshapes-dataset/; '
+    "introduced in "
     "H. Kim, A. Mnih, Disentangling by Factorising, ICML 2018, arXiv:1802.05983",
     factors=SIZES,
     files=FILES,
@@ -77,8 +80,8 @@ class Options(DownloadOptions):
     original_size: ClassVar[int] = IMAGE[0]
 
     subset: dict[str, int | list[int]] = Field(default_factory=dict)
-    """Factor -> how many evenly spaced values to keep of it, the first and the last among them, or their indices; what is
-    not named is kept whole."""
+    """Factor -> how many evenly spaced values to keep of it, the first and the last among them, or their
+    indices. Other factors keep all values."""
 
     @field_validator("subset")
     @classmethod
@@ -91,7 +94,7 @@ def fetch(options: Options, folder: Path) -> None:
     """Download the published file.
 
     Raises:
-        UserError: it cannot be had, or is another than expected.
+        UserError: it cannot be downloaded, or is not the expected file.
     """
     fetch_files(FILES, folder, options.mirror)
 
@@ -130,13 +133,13 @@ def read(path: Path, kept: Mapping[str, list[int]], size: int) -> Iterator[np.nd
     Raises:
         UserError: the file is damaged, or not in the published layout.
     """
-    wanted = np.zeros(tuple(SIZES.values()), dtype=bool)
-    wanted[np.ix_(*kept.values())] = True
-    wanted = wanted.ravel()
+    in_subset = np.zeros(tuple(SIZES.values()), dtype=bool)
+    in_subset[np.ix_(*kept.values())] = True
+    in_subset = in_subset.ravel()
     with _opened(path) as file:
         images = _images(file)
-        for start, stop in spans(len(wanted), images.chunks[0] if images.chunks else 1):
-            chosen = np.flatnonzero(wanted[start:stop])
+        for start, stop in spans(len(in_subset), images.chunks[0] if images.chunks else 1):
+            chosen = np.flatnonzero(in_subset[start:stop])
             if len(chosen) == 0:
                 continue
             together = images[start:stop]
@@ -146,9 +149,10 @@ def read(path: Path, kept: Mapping[str, list[int]], size: int) -> Iterator[np.nd
 
 
 def spans(count: int, chunk: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of rows to read together: ``count`` in all, in chunks of ``chunk``.
+    """(start, stop) of rows to read together, of ``count`` rows in chunks of ``chunk``.
 
-    They are whole chunks, as many as make BLOCK bytes, or one; parts of one where that makes more than LARGEST.
+    Each span is as many whole chunks as have BLOCK bytes, or one chunk; if that has more than LARGEST bytes,
+    part of one.
     """
     whole = chunk * max(1, BLOCK // (chunk * IMAGE_BYTES))
     part = min(whole, max(1, LARGEST // IMAGE_BYTES))
@@ -160,17 +164,17 @@ def spans(count: int, chunk: int) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """The file, and what is wrong with it in words. Nothing is cached, since no chunk is asked for twice."""
-    try:
-        with h5py.File(path, "r", rdcc_nbytes=0, locking=False) as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the disk; HDF5's own have no number
-        raise UserError(
-            f"{path} is not 3D Shapes in its published layout: {error}. "
-            f"Remove it and fetch the published file: dvc repro --force fetch@{path.parent.name}"
-        ) from error
+    """The file, without a cache, since no chunk is read twice.
+
+    Raises:
+        UserError: the file is damaged, or not in the published layout.
+    """
+    cure = f"Remove it and fetch the published file: dvc repro --force fetch@{path.parent.name}"
+    with (
+        damage(f"{path} is not 3D Shapes in its published layout", cure),
+        h5py.File(path, "r", rdcc_nbytes=0, locking=False) as file,
+    ):
+        yield file
 
 
 def _images(file: h5py.File) -> h5py.Dataset:
@@ -189,7 +193,7 @@ def _array(file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype) 
 
 
 def _values(file: h5py.File) -> dict[str, np.ndarray]:
-    """Factor -> its values, ascending, from a file that is checked to be the full grid in lexicographic order."""
+    """Factor -> its values, ascending. Raises ValueError unless the file is the ordered full grid."""
     _images(file)
     table = factor_table(tuple(SIZES.values()))
     labels: np.ndarray[Any, Any] = _array(file, "labels", table.shape, np.dtype(np.float64))[:]

@@ -2,37 +2,38 @@
 
     factor       values   meaning
     category          5   animal, human, plane, truck, car
-    instance         10   which toy of the category
+    instance         10   the toy within its category
     elevation         9   of the camera, 30°, 35°, ... 70° above the horizontal
     azimuth          18   of the camera, 0°, 20°, ... 340°
     lighting          6   condition
 
-Each scene was taken by a pair of cameras; one camera's images are used, the first unless asked otherwise, as in
-disentanglement_lib, which also leaves out ``instance`` as a factor: it is what varies besides. Training and test files
-have five instances of each category each (4, 6, 7, 8, 9 and 0, 1, 2, 3, 5), and together the whole grid.
+A pair of cameras took each scene. The images of one camera are used, by default the first, as in
+disentanglement_lib, which also leaves out ``instance`` as a factor: it is a variation that no factor
+describes. Training and test files have five instances of each category each (4, 6, 7, 8, 9 and 0, 1, 2, 3,
+5), and together the whole grid.
 
-Six gzipped files: ``dat`` uint8 [24300, 2, 96, 96], images of either camera; ``cat`` int32 [24300]; ``info`` int32
-[24300, 4], instance, elevation, azimuth (0, 2, ... 34), lighting. Each is a "binary matrix", little-endian:
+There are six gzipped files: ``dat`` uint8 [24300, 2, 96, 96], images of both cameras; ``cat`` int32 [24300];
+``info`` int32 [24300, 4], instance, elevation, azimuth (0, 2, ... 34), lighting. Each is a "binary matrix",
+little-endian:
 
     int32 magic       0x1E3D4C55 uint8, 0x1E3D4C54 int32
     int32 n           number of dimensions
-    int32 [max(3, n)] sizes, those that are not used 1
+    int32 [max(3, n)] sizes; unused ones are 1
     the numbers, last index fastest
 
-Images are 64×64 here unless asked otherwise, as in the study of Locatello et al. (arXiv:1811.12359), but by averaging
-areas (``pipeline/data/arrays/shrink.py``), where disentanglement_lib resamples by Lanczos's filter.
+By default images are scaled to 64×64, as in the study of Locatello et al. (arXiv:1811.12359), but by
+averaging areas (``pipeline/data/arrays/shrink.py``), whereas disentanglement_lib resamples with Lanczos's
+filter.
 
-Yann LeCun, Fu Jie Huang, Léon Bottou, "Learning Methods for Generic Object Recognition with Invariance to Pose and
-Lighting", CVPR 2004; https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
+Yann LeCun, Fu Jie Huang, Léon Bottou, "Learning Methods for Generic Object Recognition with Invariance to
+Pose and Lighting", CVPR 2004; https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/.
 """
 
 from __future__ import annotations
 
 import gzip
 import struct
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Literal, cast
 
@@ -42,6 +43,7 @@ from pydantic import model_validator
 from pipeline.data.arrays.dataset import About, DownloadOptions, Prepared, fetched, no_other_test_part
 from pipeline.data.arrays.grid import factor_table, rows
 from pipeline.data.arrays.shrink import shrink
+from pipeline.data.files.damage import damage
 from pipeline.data.files.download import RemoteFile, fetch_files
 from pipeline.errors import UserError
 from pipeline.store import npy
@@ -51,10 +53,11 @@ __all__ = ["ABOUT", "Options", "fetch", "prepare"]
 SIZES = {"category": 5, "instance": 10, "elevation": 9, "azimuth": 18, "lighting": 6}
 SIDE = 96
 STEPS = np.array([1, 1, 1, 2, 1])
-"""What a factor's code in the files grows by from one value to the next."""
+"""The step of a factor's code in the files from one value to the next."""
 CATEGORIES = ("animal", "human", "plane", "truck", "car")
 CAMERAS = ("left", "right")
-"""In the order of ``dat``. That the first is the left one is what other loaders say; disentanglement_lib uses the first."""
+"""In the order of ``dat``. According to other loaders the first is the left one; disentanglement_lib uses the
+first."""
 
 HOME = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
 PARTS = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")
@@ -66,7 +69,7 @@ def _file(part: str, kind: str, size: int, checksum: str) -> RemoteFile:
     return RemoteFile(name, (HOME + name,), f"sha256:{checksum}", size)
 
 
-# The authors publish no checksums; these and the sizes are tensorflow/datasets'.
+# The authors publish no checksums; these and the sizes are those of TensorFlow Datasets.
 FILES = (
     _file(PARTS[0], "dat", 131_896_188, "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873"),
     _file(PARTS[0], "cat", 348, "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa"),
@@ -81,15 +84,16 @@ CURE = "Fetch it again: dvc repro --force fetch@smallnorb. If that does not help
 
 ABOUT = About(
     title="Small NORB",
-    what="48,600 grey 96×96 photographs (64×64 as a rule) of 50 toys of 5 categories: every combination of toy, elevation, "
-    "azimuth and lighting once.",
+    what="48,600 grey 96×96 photographs (64×64 as a rule) of 50 toys of 5 categories: every combination of "
+    "toy, elevation, azimuth and lighting once.",
     source=HOME,
-    licence="This database is provided for research purposes. It cannot be sold. Publications that include results obtained "
-    "with this database should reference the following paper: Y. LeCun, F.J. Huang, L. Bottou, Learning Methods for Generic "
-    "Object Recognition with Invariance to Pose and Lighting. IEEE Computer Society Conference on Computer Vision and Pattern "
-    "Recognition (CVPR) 2004",
-    citation='Y. LeCun, F. J. Huang, L. Bottou, "Learning Methods for Generic Object Recognition with Invariance to Pose and '
-    'Lighting", IEEE Computer Society Conference on Computer Vision and Pattern Recognition (CVPR), 2004',
+    licence="This database is provided for research purposes. It cannot be sold. Publications that include "
+    "results obtained with this database should reference the following paper: Y. LeCun, F.J. Huang, L. "
+    "Bottou, Learning Methods for Generic Object Recognition with Invariance to Pose and Lighting. IEEE "
+    "Computer Society Conference on Computer Vision and Pattern Recognition (CVPR) 2004",
+    citation='Y. LeCun, F. J. Huang, L. Bottou, "Learning Methods for Generic Object Recognition with '
+    'Invariance to Pose and Lighting", IEEE Computer Society Conference on Computer Vision and Pattern '
+    "Recognition (CVPR), 2004",
     factors={name: size for name, size in SIZES.items() if name != "instance"},
     labels=CATEGORIES,
     files=FILES,
@@ -102,14 +106,16 @@ class Options(DownloadOptions):
     original_size: ClassVar[int] = SIDE
 
     image_size: int | None = 64
-    """Pixels along a side, by averaging areas: 64 as in the literature; 96 or null keeps the images as they come."""
+    """Pixels along a side, by averaging areas: 64 as in the literature; 96 or null keeps the original
+    size."""
     camera: Literal["left", "right"] = "left"
-    """Which camera's images."""
+    """The camera whose images are used."""
     instance: bool = False
-    """Whether ``instance`` is a factor too: the factors then form a grid. Images and their order are the same."""
+    """Whether ``instance`` is also a factor: then the factors are a grid. Images and their order do not
+    change."""
     split: Literal["official", "drawn"] = "drawn"
-    """``official``: the test part is the five instances of each category in the test files; ``drawn``: what
-    ``test_fraction`` says."""
+    """``official``: the test part is the five instances of each category in the test files; ``drawn``: a
+    ``test_fraction`` of all images."""
 
     @model_validator(mode="after")
     def _one_test_part(self) -> Options:
@@ -118,22 +124,23 @@ class Options(DownloadOptions):
 
 
 def fetch(options: Options, folder: Path) -> None:
-    """Bring the six files.
+    """Download the six files.
 
     Raises:
-        UserError: one cannot be had, or is another than expected.
+        UserError: one cannot be downloaded, or is not the expected file.
     """
     fetch_files(FILES, folder, options.mirror)
 
 
 def prepare(options: Options, folder: Path) -> Prepared:
-    """The images of one camera, as they come in the files, and their places in the grid of all five factors.
+    """The images of one camera, in the order of the files, and their places in the grid of all five factors.
 
-    Rows are always in the lexicographic order of the five. Without ``instance`` as a factor each combination of the
-    other four is there ten times, and that is no grid.
+    Rows are always in the lexicographic order of the five factors. Without ``instance`` as a factor, each
+    combination of the other four appears ten times, and the factors are no grid.
 
     Raises:
-        UserError: a file is missing, damaged or another matrix, or not every combination is there once.
+        UserError: a file is missing, damaged or another matrix, or a combination does not appear exactly
+            once.
     """
     paths = {file.name: fetched(folder, file.name, file.checksum) for file in FILES}
     dat, cat, info = ([paths[f"smallnorb-{part}-{kind}.mat.gz"] for part in PARTS] for kind in KINDS)
@@ -160,10 +167,11 @@ def prepare(options: Options, folder: Path) -> Prepared:
 
 
 def _places(cat: list[Path], info: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Of all images as the files have them, the rows in the grid, int64 [N]; and bool [N], the test files' images, by row.
+    """int64 [N], the row in the grid of each image of the files; bool [N], the rows of the test files'
+    images.
 
     Raises:
-        UserError: not every combination is there once.
+        UserError: a combination does not appear exactly once.
     """
     sizes, count = tuple(SIZES.values()), _images_of_a_part()
     codes = []
@@ -174,8 +182,8 @@ def _places(cat: list[Path], info: list[Path]) -> tuple[np.ndarray, np.ndarray]:
             row = int(np.argmin(good))
             highest = ", ".join(map(str, (STEPS * (np.array(sizes) - 1)).tolist()))
             raise UserError(
-                f"{path_of_categories}, {path_of_others}: row {row}: {', '.join(SIZES)} should be 0 to {highest}, azimuths "
-                f"even, found {', '.join(map(str, code[row].tolist()))}. {CURE}"
+                f"{path_of_categories}, {path_of_others}: row {row}: {', '.join(SIZES)} should be 0 to "
+                f"{highest}, azimuths even, found {', '.join(map(str, code[row].tolist()))}. {CURE}"
             )
         codes.append(code // STEPS)
     places = rows(np.concatenate(codes), sizes)
@@ -184,8 +192,8 @@ def _places(cat: list[Path], info: list[Path]) -> tuple[np.ndarray, np.ndarray]:
         row = int(np.argmax(times != 1))
         combination = dict(zip(SIZES, map(int, np.unravel_index(row, sizes)), strict=True))
         raise UserError(
-            f"{info[0].parent}: every combination of factors should be there once; {int((times != 1).sum())} are not, the first "
-            f"is {combination}, {int(times[row])} times. {CURE}"
+            f"{info[0].parent}: every combination of factors should appear once; {int((times != 1).sum())} "
+            f"do not, the first is {combination}, {int(times[row])} times. {CURE}"
         )
     of_test = np.zeros(len(places), dtype=bool)
     of_test[places[count:]] = True
@@ -193,7 +201,7 @@ def _places(cat: list[Path], info: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blocks(dat: list[Path], camera: int, size: int) -> Iterator[np.ndarray]:
-    """uint8 [n, 1, size, size], the images of one camera as the files have them, some hundred at a time."""
+    """uint8 [n, 1, size, size], the images of one camera in the files' order, some hundred at a time."""
     for path in dat:
         for pairs in _matrix(path, "uint8", (_images_of_a_part(), 2, SIDE, SIDE)):
             yield shrink(np.ascontiguousarray(pairs[:, camera : camera + 1]), size)
@@ -210,7 +218,7 @@ def _matrix(path: Path, dtype: str, shape: tuple[int, ...]) -> Iterator[np.ndarr
     Raises:
         UserError: it is damaged, or not a matrix of this type and shape.
     """
-    with _damage(path), gzip.open(path) as opened:
+    with damage(f"{path} is not this file of small NORB, or damaged", CURE), gzip.open(path) as opened:
         file = cast(BinaryIO, opened)
         magic, dimensions = struct.unpack("<Ii", _exactly(file, 8))
         if magic not in MAGIC:
@@ -231,14 +239,6 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     if len(content) < size:
         raise ValueError("it ends within its header")
     return content
-
-
-@contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
-        raise UserError(f"{path} is not this file of small NORB, or damaged: {error}. {CURE}") from error
 
 
 def _images_of_a_part() -> int:

@@ -1,14 +1,15 @@
-"""Files of arrays, read in blocks of rows: .npy, .npz and HDF5. An array may be larger than the memory.
+"""Reading files of arrays in blocks of rows: .npy, .npz and HDF5. An array may be larger than the memory.
 
-    .npy          one array, here called ``images``           the format: pipeline/store/npy.py
-    .npz          a zip archive of them, by their names       read while they are decompressed
+    .npy          one array, here called ``images``           its format: pipeline/store/npy.py
+    .npz          a zip archive of named .npy files           decompressed block by block
     .h5 .hdf5     datasets, ``group/name`` within groups      read in whole chunks, each once
 
-Numbers only: pickled objects are not opened, and of HDF5 nothing that is kept in other files.
+Arrays of numbers only: pickled objects are not opened, nor HDF5 datasets whose values are in other files.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -35,14 +36,14 @@ ONLY = "images"
 @final
 @dataclass(frozen=True)
 class Array:
-    """An array in a file, its values yet to be read."""
+    """An array in a file, its values not read yet."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype
     problem: str = ""
-    """Why it cannot be read."""
+    """Why it cannot be read; empty if it can."""
 
     def __str__(self) -> str:
         """For people: ``images: uint8 [100, 32, 32]``."""
@@ -68,13 +69,13 @@ class Array:
                 yield from npy.blocks(plain, *npy.header(plain))
 
     def values(self) -> np.ndarray:
-        """The whole array: for those that are small."""
+        """The whole array, if it is small."""
         found = list(self.blocks())
         return np.concatenate(found) if found else np.empty(self.shape, self.dtype)
 
 
 def wrong(array: Array, what: str) -> NoReturn:
-    """Say what is wrong with an array. Raises UserError."""
+    """Raise the UserError that names the array and what is wrong with it."""
     raise UserError(f"{array.where}: {what}")
 
 
@@ -119,18 +120,13 @@ def _described(path: Path, member: str) -> Array:
             return Array(path, name, (), NONE, str(error))
         declared = file.tell() + dtype.itemsize * _count(shape)
     if declared != held:
-        return Array(
-            path,
-            name,
-            shape,
-            dtype,
-            f"it has {held:,} bytes where {declared:,} are declared: is it cut short?",
-        )
+        problem = f"it has {held:,} bytes where {declared:,} are declared: is it cut short?"
+        return Array(path, name, shape, dtype, problem)
     return Array(path, name, shape, dtype)
 
 
 def _datasets(path: Path) -> list[Array]:
-    """The datasets of an HDF5 file. Links are not followed: what they lead to may be another file."""
+    """The datasets of an HDF5 file. Links are not followed: they may lead to another file."""
     found = []
 
     def visit(name: str, node: object) -> None:
@@ -162,15 +158,12 @@ def _chunks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:
 
 
 def _count(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= int(length)
-    return product
+    return math.prod(map(int, shape))
 
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Put what the libraries say of a damaged file in words."""
+    """Raise UserError for a file that the libraries cannot read."""
     try:
         yield
     except UserError:

@@ -1,9 +1,10 @@
-"""One image file as pixels: 8 bits per channel, upright, fully opaque, or an error that names the file and the cure.
+"""Reading one image file as pixels, or an error that names the file and the cure.
 
-Told by what is in it: PNG, JPEG, BMP, TIFF, WebP, GIF, of one frame each. Of a JPEG that holds several pictures (MPO: a
-camera's, with previews) it is the first. EXIF's orientation is applied, colour profiles are not.
+Pixels have 8 bits per channel, are upright and opaque. The content decides the format, not the ending: PNG,
+JPEG, BMP, TIFF, WebP or GIF, of one frame. If a JPEG holds several pictures (MPO: a camera's, with previews),
+the first is read. EXIF's orientation is applied, colour profiles are not.
 
-An image is grey where R = G = B in every pixel, however its file stores it.
+An image is grey if R = G = B in every pixel, however its file stores it.
 """
 
 from __future__ import annotations
@@ -22,28 +23,14 @@ __all__ = ["ENDINGS", "MOST_PIXELS", "UNREAD", "content", "decode"]
 ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 UNREAD = (
-    *(
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tga",
-        ".psd",
-        ".svg",
-    ),
-    *(".ico", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".dcm", ".eps"),
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".psd"),
+    *(".svg", ".ico", ".exr", ".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".dcm", ".eps"),
 )
-"""Endings of images of other kinds."""
+"""Endings of images in formats that are not supported."""
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
-"""Pillow's names of what 8 bits per channel can say."""
+"""Pillow's modes of 8 bits per channel."""
 MOST_PIXELS = 50_000_000
-"""Of one image: reading it takes some 15 bytes each."""
+"""Of one image: reading one needs some 15 bytes per pixel."""
 BITS_PER_SAMPLE = 258
 """The TIFF tag."""
 TRANSPARENT = (
@@ -52,7 +39,7 @@ TRANSPARENT = (
 
 
 def content(path: Path) -> bytes:
-    """The bytes of a file. Raises UserError where it cannot be read."""
+    """The bytes of a file. Raises UserError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -68,7 +55,7 @@ def decode(path: Path, stored: bytes) -> np.ndarray:
         path: its name, for messages.
 
     Raises:
-        UserError: it is no image, a damaged one, or one that cannot be taken without loss or guesses.
+        UserError: it is no image, a damaged one, or one that cannot be read without loss or guesses.
     """
     image, refused = _opened(path, stored)
     if image is None:
@@ -82,7 +69,7 @@ def decode(path: Path, stored: bytes) -> np.ndarray:
 
 
 def _opened(path: Path, stored: bytes) -> tuple[Image.Image | None, str]:
-    """The image, upright; or None and why it is not taken, and what to do."""
+    """The image, upright; or None, and why it is refused and what to do."""
     too_large = f"it has more than {MOST_PIXELS:,} pixels. Make it smaller."
     try:
         with warnings.catch_warnings():
@@ -100,7 +87,7 @@ def _opened(path: Path, stored: bytes) -> tuple[Image.Image | None, str]:
                 return upright, ""
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         return None, too_large
-    except Exception as error:  # whatever a damaged file leads Pillow's readers to
+    except Exception as error:  # Pillow's readers raise anything on damaged files
         what = "nothing in it can be read" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UserError(
             f"{path} is no image, or a damaged or truncated one ({what or type(error).__name__}). "
@@ -109,10 +96,10 @@ def _opened(path: Path, stored: bytes) -> tuple[Image.Image | None, str]:
 
 
 def _refused(image: Image.Image, stored: bytes) -> str | None:
-    """Why an image that was opened is not taken, and what to do; None if it is."""
+    """Why an opened image is refused, and what to do; None if it is accepted."""
     bits = 8
     if image.format == "PNG":
-        bits = stored[24]  # Pillow cuts 16 bits to 8 where there is colour, and does not tell
+        bits = stored[24]  # Pillow silently reduces 16 bits of colour to 8
     elif image.format == "TIFF":
         bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))  # type: ignore[attr-defined]
     if image.mode.startswith(("I", "F")) or bits > 8:

@@ -1,10 +1,12 @@
-"""Bringing one file from one address into a ``.part`` file, going on where an earlier attempt stopped.
+"""Bringing one file from one address into a ``.part`` file, from where an earlier attempt stopped.
 
     local path       copied
-    http(s)://       asked for from the byte that is wanted next (HTTP range requests); what may pass (no connection, a server's
-                     5xx, 408 or 429, a connection that ends early) is tried again after 1, 2, 4, ... seconds
+    http(s)://       requested from the first missing byte on (HTTP range requests); tried again after 1, 2,
+                     4, ... seconds if a failure may be temporary (no connection, a server's 5xx, 408 or 429,
+                     a connection that ends early)
 
-A disk that has no room is noticed before it is full, where the size is known, and put in words where not.
+If the size is known, a disk without room is noticed before it is full; otherwise the error says that it is
+full.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from pipeline.errors import UserError
 
-__all__ = ["PIECE", "NotHadError", "local_path", "require_room", "room_for", "say", "transfer"]
+__all__ = ["PIECE", "UnavailableError", "local_path", "require_room", "room_for", "say", "transfer"]
 
 ATTEMPTS = 5
 FIRST_PAUSE = 1.0
@@ -36,16 +38,16 @@ TIMEOUT = (10, 30)
 PIECE = 1 << 18
 
 
-class _MayPassError(Exception):
-    """A failure that another attempt may not meet."""
+class _TemporaryError(Exception):
+    """A failure that another attempt may avoid."""
 
     def __init__(self, reason: str, pause: float | None = None) -> None:
         super().__init__(reason)
         self.pause = pause
 
 
-class NotHadError(UserError):
-    """A file that cannot be had from an address, or from any."""
+class UnavailableError(UserError):
+    """A file that cannot be downloaded from an address, or from any of several."""
 
     def __init__(self, reason: str, cure: str) -> None:
         super().__init__(reason + cure)
@@ -64,18 +66,18 @@ def local_path(url: str) -> Path | None:
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     if parts.scheme and "://" in url:
-        raise ValueError(f"{parts.scheme}:// is not known here; a path, file://, http:// or https://")
+        raise ValueError(f"{parts.scheme}:// is not supported; use a path, file://, http:// or https://")
     return Path(url)
 
 
 def transfer(url: str, part: Path, size: int | None) -> None:
-    """Bring ``part`` to the length of the file at ``url``, whatever it holds so far.
+    """Complete ``part`` from the file at ``url``, whatever it holds so far.
 
     Args:
-        size: bytes, where known.
+        size: bytes, if known.
 
     Raises:
-        NotHadError: it cannot be had there.
+        UnavailableError: the address does not provide it.
         UserError: there is no room for it.
     """
     local = local_path(url)
@@ -86,9 +88,9 @@ def transfer(url: str, part: Path, size: int | None) -> None:
 
 
 def _copy(source: Path, part: Path) -> None:
-    """Bring ``part`` to the length of a local file, whatever it holds so far."""
+    """Complete ``part`` from a local file, whatever it holds so far."""
     if not source.is_file():
-        raise NotHadError(
+        raise UnavailableError(
             f"{source.absolute()}: there is no such file.",
             " Correct the url in params.yaml; a relative path starts at the root of the repository.",
         )
@@ -102,8 +104,8 @@ def _copy(source: Path, part: Path) -> None:
 
 
 def _fetch(url: str, part: Path, size: int | None) -> None:
-    """Bring ``part`` to its full length, whatever it holds so far."""
-    reason: _MayPassError | None = None
+    """Complete ``part`` from a server, whatever it holds so far."""
+    reason: _TemporaryError | None = None
     with _bar(url) as progress:
         for attempt in range(ATTEMPTS):
             if reason is not None:
@@ -116,19 +118,19 @@ def _fetch(url: str, part: Path, size: int | None) -> None:
             try:
                 _attempt(url, part, size, progress)
                 return
-            except _MayPassError as error:
+            except _TemporaryError as error:
                 reason = error
             except requests.RequestException as error:
-                reason = _MayPassError(_in_words(error, url))
-    raise NotHadError(
-        f"{url} could not be had in {ATTEMPTS} attempts.\n  last failure: {reason}",
-        "\nTry again later (what has come so far is kept and is gone on with), or bring the file by other means and "
+                reason = _TemporaryError(_in_words(error, url))
+    raise UnavailableError(
+        f"{url} could not be downloaded in {ATTEMPTS} attempts.\n  last failure: {reason}",
+        "\nTry again later (the download resumes where it stopped), or get the file by other means and "
         "give its path as url in params.yaml.",
     )
 
 
 def _in_words(error: requests.RequestException, url: str) -> str:
-    """One line of what the HTTP library says in many."""
+    """The HTTP library's many lines as one."""
     host = urlsplit(url).netloc
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return f"the connection to {host} ended early"
@@ -144,19 +146,19 @@ def _attempt(url: str, part: Path, size: int | None, progress: Progress) -> None
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         status = answer.status_code
         if status == 416 and answer.headers.get("Content-Range") == f"bytes */{have}":
-            return  # it had come to its end
+            return  # it was complete
         if status == 416 or (status == 206 and not _goes_on_at(answer, have)):
             part.unlink()
-            raise _MayPassError(f"{url} cannot go on at byte {have}")
+            raise _TemporaryError(f"{url} cannot resume at byte {have}")
         if status >= 500 or status in (408, 429):
             after = answer.headers.get("Retry-After", "")
-            raise _MayPassError(
+            raise _TemporaryError(
                 f"{url} answered {status} {answer.reason}", float(after) if after.isdigit() else None
             )
         if status not in (200, 206):
-            raise NotHadError(
+            raise UnavailableError(
                 f"{url} answered {status} {answer.reason}.",
-                " Correct the url in params.yaml, or bring the file by other means and give its path as url.",
+                " Correct the url in params.yaml, or get the file by other means and give its path as url.",
             )
         begin = have if status == 206 else 0
         length = answer.headers.get("Content-Length", "")
@@ -170,7 +172,7 @@ def _attempt(url: str, part: Path, size: int | None, progress: Progress) -> None
         finally:
             progress.remove_task(task)
     if total is not None and _length(part) < total:
-        raise _MayPassError(f"{url} ended after {_length(part):,} of {total:,} bytes")
+        raise _TemporaryError(f"{url} ended after {_length(part):,} of {total:,} bytes")
 
 
 def _goes_on_at(answer: requests.Response, byte: int) -> bool:
@@ -188,16 +190,16 @@ def _length(part: Path) -> int:
 
 
 def require_room(part: Path, size: int) -> None:
-    """Notice a disk that cannot hold the file before filling it."""
+    """Raise UserError if the disk cannot hold the rest of the file."""
     disk = shutil.disk_usage(part.parent)
     missing = size - _length(part)
-    if disk.total and disk.free < missing:  # some network file systems say that they have 0 bytes in all
-        raise UserError(_no_room(part.parent, f"{decimal(missing)} are still to come", disk.free))
+    if disk.total and disk.free < missing:  # some network file systems report 0 bytes in all
+        raise UserError(_no_room(part.parent, f"{decimal(missing)} are missing", disk.free))
 
 
 @contextmanager
 def room_for(target: Path) -> Iterator[None]:
-    """Put a disk that is full in the midst of it in words."""
+    """Raise UserError if the disk becomes full inside the block."""
     try:
         yield
     except OSError as error:
@@ -211,19 +213,19 @@ def room_for(target: Path) -> Iterator[None]:
 
 def _no_room(folder: Path, what: str, free: int) -> str:
     return (
-        f"{folder.absolute()}: {what}, and {decimal(free)} are free there. Make room, or let this folder be a link to "
-        "one on a larger disk; what has come so far is kept and is gone on with."
+        f"{folder.absolute()}: {what}, and {decimal(free)} are free there. Make room, or make this folder a "
+        "link to one on a larger disk; the download resumes where it stopped."
     )
 
 
 def say(line: str) -> None:
-    """A line for the user, on standard error."""
+    """Print a line for the user on standard error."""
     Console(stderr=True, soft_wrap=True).print(line, highlight=False, markup=False)
 
 
 @contextmanager
 def _bar(url: str) -> Iterator[Progress]:
-    """A live line on a terminal; elsewhere a line when it starts."""
+    """A progress bar on a terminal; elsewhere one line at the start."""
     console = Console(stderr=True, soft_wrap=True)
     if not console.is_terminal:
         console.print(f"downloading {url}", highlight=False)

@@ -1,1 +1,1 @@
-"""What several data sets are made with."""
+"""What several data sets share, and computations that one data set needs."""

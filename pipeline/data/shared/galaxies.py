@@ -1,27 +1,28 @@
-"""Galaxies as parametric profiles of light, drawn as a telescope sees them.
+"""Galaxies as parametric profiles of light, read from a catalogue and drawn as a telescope sees them.
 
-    Sérsic        I(r) ∝ exp(-b_n (r / r_e)^(1/n)),   half of the light within r_e;   n = 1 a disk, n = 4 a bulge
-    galaxy        one Sérsic profile, or a bulge (n = 4) and a disk (n = 1)
-    ellipse       r² = q x'² + y'² / q,   q = minor / major axis,   x' along the major axis, at the angle β from x
-    stamp         f = P * G * A I,   A turns, mirrors and shifts,   G a Gaussian PSF,   P the square of a pixel
+    Sérsic     I(r) ∝ exp(-b_n (r / r_e)^(1/n)),   half of the light within r_e;   n = 1 a disk, n = 4 a bulge
+    galaxy     one Sérsic profile, or a bulge (n = 4) and a disk (n = 1)
+    ellipse    r² = q x'² + y'² / q,   q = minor / major axis,   x' along the major axis, at the angle β to x
+    stamp      f = P * G * A I,   A turns, mirrors and shifts,   G a Gaussian PSF,   P the square of a pixel
 
-``*`` is convolution; a pixel is the light that falls on its square, so fewer and larger pixels are exact sums of small
-ones. Which of the two fits a galaxy has, the rounding of n to 0.05 and its limits of 0.3 and 6 are GalSim's: a profile
-here is equal to that of ``galsim.COSMOSCatalog.makeGalaxy`` with ``gal_type="parametric"``. So are the cuts those of its
-``exclusion_level="marginal"``. The two tables are read here, since GalSim finds them by replacing parts of the whole
-path, folders included.
+``*`` is convolution. A pixel is the light on its square, so fewer and larger pixels are exact sums of small
+ones. The choice between the two fits of a galaxy, the rounding of n to 0.05 and its limits 0.3 and 6 are
+GalSim's: a profile here is equal to that of ``galsim.COSMOSCatalog.makeGalaxy`` with
+``gal_type="parametric"``, and the cuts are those of its ``exclusion_level="marginal"``. The two tables are
+read here, because GalSim derives their names by replacing text in the whole path, folders included.
 
-A catalogue is a pair of FITS tables with the same galaxies row by row, ``<name>_fits.fits`` and ``<name>_selection.fits``:
+A catalogue is two FITS tables with the same galaxies row by row, ``<name>_fits.fits`` and
+``<name>_selection.fits``:
 
     sersicfit     [intensity at r_e, r_e along the major axis in pixels of 0.03", n, q, 0, x, y, β in radians]
     bulgefit      the same eight of the disk (n = 1), then of the bulge (n = 4)
-    hlr           r_e in arcseconds of the circle of the same area: Sérsic, bulge, disk
+    hlr           r_e in arcseconds, of the circle of the same area: Sérsic, bulge, disk
     flux          counts per second, zero point 25.94 mag: Sérsic, bulge, disk
     fit_status    of the bulge-and-disk fit first, of the Sérsic fit last; 1 to 4 are good
 
-J. L. Sérsic, "Influence of the atmospheric and instrumental dispersion on the brightness distribution in a galaxy", BAAA
-6, 41, 1963. R. Mandelbaum et al., MNRAS 420, 1518, 2012. B. Rowe et al., "GalSim: The modular galaxy image simulation
-toolkit", Astronomy and Computing 10, 121, 2015, arXiv:1407.7676.
+J. L. Sérsic, "Influence of the atmospheric and instrumental dispersion on the brightness distribution in a
+galaxy", BAAA 6, 41, 1963. R. Mandelbaum et al., MNRAS 420, 1518, 2012. B. Rowe et al., "GalSim: The modular
+galaxy image simulation toolkit", Astronomy and Computing 10, 121, 2015, arXiv:1407.7676.
 """
 
 from __future__ import annotations
@@ -53,14 +54,15 @@ __all__ = [
 
 N_STEP, N_LEAST, N_MOST = 0.05, 0.3, 6.0
 MOST_LIGHT_OUTSIDE = 0.05
-"""Part of a galaxy's light that may lie outside the period of the Fourier transform, and is folded into it. GalSim's own
-0.005 takes six times as long; of the example's stamps, 0.05" a pixel, no pixel differs by more than 0.0002 of the peak."""
+"""Fraction of a galaxy's light that may lie outside the period of the Fourier transform and is folded into
+it. GalSim's own 0.005 needs six times the time; in the example's stamps, 0.05" per pixel, no pixel differs by
+more than 0.0002 of the peak."""
 
-FITS = {"IDENT": 0, "mag_auto": 0, "flux_radius": 0, "zphot": 0, "sersicfit": 8, "bulgefit": 16, "fit_status": 5,
-        "use_bulgefit": 0, "viable_sersic": 0, "hlr": 3, "flux": 3}  # fmt: skip
+FITS = {"IDENT": 0, "mag_auto": 0, "flux_radius": 0, "zphot": 0, "sersicfit": 8, "bulgefit": 16,
+        "fit_status": 5, "use_bulgefit": 0, "viable_sersic": 0, "hlr": 3, "flux": 3}  # fmt: skip
 SELECTION = {"IDENT": 0, "dmag": 0, "sn_ellip_gauss": 0, "min_mask_dist_pixels": 0,
              "average_mask_adjacent_pixel_count": 0, "peak_image_pixel_count": 0}  # fmt: skip
-"""Column -> how many numbers a row has in it at the least; 0 for one number that is no vector."""
+"""Column -> the least length of a row's vector; 0 for a single number."""
 
 Catalogue = Mapping[str, np.ndarray]
 """Column -> float64 [G] or [G, n], of both tables."""
@@ -68,18 +70,18 @@ Catalogue = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Limits:
-    """What GalSim asks of the image that a fit was made from; it differs between samples."""
+    """GalSim's requirements on the image behind a fit, which differ between samples."""
 
     least_signal_to_noise: float
     most_light_at_mask: float
-    """Of the mean pixel beside a masked one, relative to the brightest pixel."""
+    """The mean pixel beside a masked one, relative to the brightest pixel."""
     near_mask: float = 11.0
-    """Pixels; of farther masks the above is not asked."""
+    """Pixels; ``most_light_at_mask`` applies to nearer masks only."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How a galaxy lies in its stamp: it is mirrored at the x axis, then turned, then shifted."""
+    """The pose of a galaxy in its stamp: mirrored at the x axis, then turned, then shifted."""
 
     angle: float
     """Radians, from x (columns, to the right) towards y (rows, downwards)."""
@@ -89,7 +91,7 @@ class Pose:
 
 
 def galsim() -> ModuleType:
-    """The library.
+    """The library GalSim.
 
     Raises:
         UserError: it is not installed.
@@ -108,15 +110,16 @@ def read(fits: Path, selection: Path) -> Catalogue:
     """The two tables of a catalogue.
 
     Raises:
-        UserError: a file that is no such table, or tables that do not belong together.
+        UserError: a file is no such table, or the tables do not belong together.
     """
     galsim()  # astropy comes with it
     found = _table(fits, FITS)
     quality = _table(selection, SELECTION)
     if not np.array_equal(found["IDENT"], quality["IDENT"]):
         raise UserError(
-            f"{fits} and {selection} are of different galaxies ({len(found['IDENT'])} and {len(quality['IDENT'])} "
-            "rows; IDENT should be the same in each): take both from one download."
+            f"{fits} and {selection} have different galaxies ({len(found['IDENT'])} and "
+            f"{len(quality['IDENT'])} rows; IDENT should be the same in both). Use both files of one "
+            "download."
         )
     return {**found, **quality}
 
@@ -126,7 +129,7 @@ def _table(path: Path, columns: Mapping[str, int]) -> dict[str, np.ndarray]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of files cut short, which are errors when they are read
+            warnings.simplefilter("ignore")  # about files cut short: reading them raises errors
             with fits.open(path, memmap=False) as tables:
                 data = tables[1].data
                 missing = [name for name in columns if name not in data.names]
@@ -138,14 +141,14 @@ def _table(path: Path, columns: Mapping[str, int]) -> dict[str, np.ndarray]:
                 raise ValueError(f"column {name!r} is {list(read[name].shape)}, expected [rows, {least}]")
     except (OSError, TypeError, ValueError, KeyError, IndexError, AttributeError, fits.VerifyError) as error:
         raise UserError(
-            f"{path} is not a table of a COSMOS catalogue as GalSim reads them: {error}. "
-            "Bring it again: remove it, or correct path in params.yaml, and run dvc repro."
+            f"{path} is not a table of a COSMOS catalogue in GalSim's layout: {error}. "
+            "Remove it, or correct path in params.yaml, and run dvc repro."
         ) from error
     return read
 
 
 def good(catalogue: Catalogue, limits: Limits) -> np.ndarray:
-    """bool [G]: galaxies that were well separated from others, and that both fits describe well."""
+    """bool [G]: galaxies that are well separated from others and that both fits describe well."""
     peak = np.where(catalogue["peak_image_pixel_count"] == 0, 1e-5, catalogue["peak_image_pixel_count"])
     at_mask = catalogue["average_mask_adjacent_pixel_count"] / peak
     separate = (catalogue["min_mask_dist_pixels"] > limits.near_mask) | (at_mask < limits.most_light_at_mask)
@@ -158,7 +161,7 @@ def good(catalogue: Catalogue, limits: Limits) -> np.ndarray:
 
 
 def _components(catalogue: Catalogue) -> dict[str, np.ndarray]:
-    """Of (Sérsic, bulge, disk), each [G, 3]: whether it is drawn, flux, half-light radius, axis ratio, angle."""
+    """[G, 3] each, for (Sérsic, bulge, disk): whether it is drawn, flux, half-light radius, q, angle."""
     two = catalogue["use_bulgefit"] != 0
     fits = (catalogue["sersicfit"], catalogue["bulgefit"][:, 8:], catalogue["bulgefit"][:, :8])
     return {
@@ -171,7 +174,7 @@ def _components(catalogue: Catalogue) -> dict[str, np.ndarray]:
 
 
 def drawable(catalogue: Catalogue) -> np.ndarray:
-    """bool [G]: galaxies whose numbers describe light: their Sérsic fit, and what is drawn where that is another."""
+    """bool [G]: galaxies with valid numbers in the Sérsic fit and in the components that are drawn."""
     parts = _components(catalogue)
     lit = (parts["flux"] > 0) & (parts["radius"] > 0) & (parts["q"] > 0) & (parts["q"] <= 1)
     sound = lit & np.isfinite(parts["flux"] + parts["radius"] + parts["angle"])
@@ -187,7 +190,7 @@ def half_light(catalogue: Catalogue) -> np.ndarray:
 
 
 def flux(catalogue: Catalogue) -> np.ndarray:
-    """float64 [G], counts per second: of all that is drawn."""
+    """float64 [G], counts per second: the sum over the components that are drawn."""
     parts = _components(catalogue)
     return np.where(parts["drawn"], parts["flux"], 0).sum(axis=1)
 
@@ -214,10 +217,10 @@ def _ellipse(circle: Any, q: float, beta: float) -> Any:
 
 
 def stamp(light: Any, pose: Pose, *, size: int, pixel_scale: float, psf_fwhm: float) -> np.ndarray:
-    """float32 [size, size], counts per second in each pixel; no noise.
+    """float32 [size, size], counts per second in each pixel, without noise.
 
     Args:
-        light: of :func:`profile`.
+        light: from :func:`profile`.
         pixel_scale: arcseconds along a pixel's side.
         psf_fwhm: full width at half maximum of the Gaussian PSF, arcseconds.
 
@@ -234,6 +237,6 @@ def stamp(light: Any, pose: Pose, *, size: int, pixel_scale: float, psf_fwhm: fl
         )
     except library.GalSimError as error:
         raise UserError(
-            f"GalSim cannot draw a galaxy with these settings: {error}. A larger psf_fwhm takes less memory."
+            f"GalSim cannot draw a galaxy with these settings: {error}. A larger psf_fwhm needs less memory."
         ) from error
     return image.array

@@ -1,21 +1,22 @@
 """The geometry of dSprites: three outlines, placed and rasterised, exactly as the published images have them.
 
     outline  p_k = (X_k, Y_k), k = 1..V, in pixels at scale 1, x to the right, y down
-    placed   x_k = c_x + s ( cos θ X_k + sin θ Y_k)      s = 0.5 + 0.1 i,  θ = 2π o / 39 (counter-clockwise on screen)
+    placed   x_k = c_x + s ( cos θ X_k + sin θ Y_k)      s = 0.5 + 0.1 i,  θ = 2π o / 39 (counter-clockwise)
              y_k = c_y + s (-sin θ X_k + cos θ Y_k)      c = 16 + 32 j / 31, not rounded to pixels
              both rounded to 1/256 pixel
-    pixel    (row r, column c) is lit iff its centre (c + 1/2, r + 1/2) lies inside by the even-odd rule; a centre on
-             an edge counts as inside on bottom and left edges. No anti-aliasing.
+    pixel    (row r, column c) is lit iff its centre (c + 1/2, r + 1/2) lies inside by the even-odd rule; a
+             centre on an edge counts as inside on bottom and left edges. No anti-aliasing.
 
-A row of 64 pixels is one 64-bit word. An edge that crosses the row's centre line at x toggles every pixel whose centre
-is at x or right of it: the row is the exclusive-or of one mask per crossing edge. Which rows an edge crosses depends on
-its y coordinates alone, so the crossings found for one (pose, position in y) serve all positions in x at once. All
-coordinates are integers (1/256 pixel), so that no image depends on how a machine rounds a division.
+A row of 64 pixels is one 64-bit word. An edge that crosses the row's centre line at x toggles every pixel
+whose centre is at x or right of it: the row is the exclusive-or of one mask per crossing edge. The rows that
+an edge crosses depend only on its y coordinates, so the crossings for one (pose, position in y) serve all
+positions in x at once. All coordinates are integers (1/256 pixel), so that no image depends on how a machine
+rounds a division.
 
-Loic Matthey, Irina Higgins, Demis Hassabis, Alexander Lerchner, "dSprites: Disentanglement testing Sprites dataset",
-2017, https://github.com/google-deepmind/dsprites-dataset (Apache License 2.0). The outlines and the rules were found
-from published frames: the 320 frames in tests/fixtures are met pixel for pixel, and all images together have
-128,328,864 lit pixels, where the mean that the authors published makes 128,328,862.
+Loic Matthey, Irina Higgins, Demis Hassabis, Alexander Lerchner, "dSprites: Disentanglement testing Sprites
+dataset", 2017, https://github.com/google-deepmind/dsprites-dataset (Apache License 2.0). The outlines and the
+rules were inferred from published frames. The 320 frames in tests/fixtures are reproduced pixel for pixel,
+and all images together have 128,328,864 lit pixels; the published mean corresponds to 128,328,862.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ SIZE = 64
 STEPS = 256
 """Vertices lie on a lattice of this many points per pixel."""
 RADIUS = 9.6
-"""Half the side of the square at scale 1, in pixels; what the other outlines are measured in."""
+"""Half the side of the square at scale 1, in pixels; the unit of the other outlines."""
 PERIOD = 39
 """Orientation steps in a full turn: the fortieth orientation is the first again."""
 
@@ -60,9 +61,9 @@ OUTLINES: dict[str, np.ndarray] = {"square": _square(), "ellipse": _ellipse(), "
 
 
 def description() -> dict[str, Any]:
-    """The geometry as plain values: what the drawn data set is made from instead of a download."""
+    """The geometry as plain values, from which the data set is drawn instead of downloaded."""
     return {
-        "what": "dSprites as geometry; pipeline/data/shared/sprites.py says how it is placed and rasterised",
+        "what": "dSprites as geometry",
         "size": SIZE,
         "steps_per_pixel": STEPS,
         "scale": {"from": 0.5, "step": 0.1},

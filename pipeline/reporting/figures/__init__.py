@@ -1,5 +1,6 @@
-"""The report's figures as Plotly figures: one file each.
+"""The report's Plotly figures, one file each.
 
-Colours are written ``var(--name)`` and mean custom properties of the page's style sheet; the page resolves them before it
-draws, so that figures follow its light and dark scheme. A family has one colour and one marker in every figure.
+Colours are written ``var(--name)``: custom properties of the page's style sheet. The page resolves them
+before it draws, so figures follow its light or dark scheme. A family has the same colour and marker in every
+figure.
 """

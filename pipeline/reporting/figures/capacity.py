@@ -1,7 +1,8 @@
-"""Does the rate follow its target? Rate against the target C at the end of training, in nats, with the line R = C.
+"""Does the rate reach its target? Rate against the target C at the end of training, in nats, with the line R
+= C.
 
-C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding disentangling in β-VAE,
-2018, arXiv:1804.03599.
+C. P. Burgess, I. Higgins, A. Pal, L. Matthey, N. Watters, G. Desjardins, A. Lerchner, Understanding
+disentangling in β-VAE, 2018, arXiv:1804.03599.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["capacity"]
 
 
 def capacity(study: Study, dataset: str, family: str) -> go.Figure | None:
-    """Rate against the target C that a family was to hold, with the line R = C; None where it has no such target."""
+    """Rate against the family's target C, with the line R = C; None if it has no target or no finite rate."""
     table = study.table(dataset)
     if family_class(family).target is None or "rate" not in table:
         return None
@@ -37,8 +38,12 @@ def capacity(study: Study, dataset: str, family: str) -> go.Figure | None:
         axis("rate, nats", range=[0, top], fixedrange=True),
     )
     figure.add_scatter(
-        x=[0, top], y=[0, top], mode="lines", hoverinfo="skip", line={"color": "var(--muted)", "width": 1.5, "dash": "dot"}
-    )  # fmt: skip
+        x=[0, top],
+        y=[0, top],
+        mode="lines",
+        hoverinfo="skip",
+        line={"color": "var(--muted)", "width": 1.5, "dash": "dot"},
+    )
     figure.add_annotation(
         x=0.8 * top, y=0.8 * top, text="rate = C", showarrow=False, xanchor="right", yanchor="bottom",
         font={"size": 11, "color": "var(--muted)"},
@@ -50,6 +55,8 @@ def capacity(study: Study, dataset: str, family: str) -> go.Figure | None:
         mode="markers",
         marker={"color": style.colour, "symbol": style.symbol, "size": 9, "opacity": 0.75},
         customdata=[text for _, _, text in points],
-        hovertemplate=f"<b>{family}</b> %{{customdata}}<br>rate %{{y:.4g}} nats for C = %{{x:g}}<extra></extra>",
+        hovertemplate=(
+            f"<b>{family}</b> %{{customdata}}<br>rate %{{y:.4g}} nats for C = %{{x:g}}<extra></extra>"
+        ),
     )
     return figure

@@ -1,6 +1,7 @@
-"""Learning curves: distortion and rate against the step, a line per setting of a family, each the mean over its seeds.
+"""Learning curves: distortion and rate against the step. Each setting of a family has a line, the mean over
+its seeds.
 
-Where the objective holds the rate at a target C(step), that is drawn too.
+If the family has a target C(step) for the rate, the figure shows the target too.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from vaecore.families import family_class
 __all__ = ["curves", "learning"]
 
 POINTS = 160
-"""At most so many points a line; a screen shows no more."""
+"""The largest number of points of a line; a screen does not show more."""
 TERMS = ("distortion", "rate")
 
 
 def curves(study: Study, store: Store) -> pd.DataFrame:
     """The learning curves of a study, averaged over seeds: a row per (dataset, family, setting, step).
 
-    Columns distortion and rate, in nats per image, and capacity where the family has a target. Trials that diverged
-    do not count; of those that finished, all have the same steps.
+    Columns distortion and rate are in nats per image; so is capacity, which is NaN if the family has no
+    target. Only finished trials count. All finished trials of a setting have the same steps.
     """
     frames = []
     for dataset, settings in study.settings.items():
@@ -51,7 +52,7 @@ def curves(study: Study, store: Store) -> pd.DataFrame:
 
 
 def learning(study: Study, dataset: str, family: str, means: pd.DataFrame) -> go.Figure | None:
-    """One family's curves on one data set, distortion above rate; None where there are none."""
+    """One family's curves on one data set, distortion above rate; None if the family has none."""
     settings = [setting for setting in study.settings[dataset] if setting.family == family]
     rows = means[(means["dataset"] == dataset) & (means["family"] == family)]
     terms = [term for term in TERMS if len(rows) and np.isfinite(rows[term].astype(float)).any()]
@@ -116,7 +117,7 @@ def _target(figure: go.Figure, line: pd.DataFrame, opacity: float, y: str) -> No
 
 
 def _frame(figure: go.Figure, rows: pd.DataFrame, term: str, y: str) -> None:
-    """The first steps fall from far above: a logarithmic axis where the fall would hide the rest."""
+    """The vertical axis: logarithmic if the fall of the distortion in the first steps would hide the rest."""
     values = rows[term].astype(float)
     values = values[np.isfinite(values)]
     name = "yaxis" if y == "y" else "yaxis2"
@@ -127,7 +128,7 @@ def _frame(figure: go.Figure, rows: pd.DataFrame, term: str, y: str) -> None:
 
 
 def _shades(count: int) -> Sequence[float]:
-    """Opacities from the weakest setting to the strongest."""
+    """Opacities of the lines, from the weakest setting to the strongest."""
     return [1.0] if count == 1 else [float(value) for value in np.linspace(0.45, 1.0, count)]
 
 

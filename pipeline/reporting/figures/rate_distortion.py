@@ -1,9 +1,11 @@
-"""The rate-distortion plane: where every model of a study lies.
+"""The rate-distortion plane: rate and distortion of every model of a study.
 
-A model of rate R and distortion D (nats per image) lies on a line of equal -ELBO = R + D; as its strength grows a family moves
-along a curve of its own, which the best possible R-D curve of the data bounds from below.
+A model of rate R and distortion D (nats per image) lies on a line of constant -ELBO = R + D. As its strength
+grows, a family moves along a curve. The best possible R-D curve of the data bounds all of these curves from
+below.
 
-A. A. Alemi, B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy, Fixing a Broken ELBO, 2018, arXiv:1711.00464.
+A. A. Alemi, B. Poole, I. Fischer, J. V. Dillon, R. A. Saurous, K. Murphy, Fixing a Broken ELBO, 2018,
+arXiv:1711.00464.
 """
 
 from __future__ import annotations
@@ -22,13 +24,16 @@ from pipeline.study.settings import BASELINE, Setting
 __all__ = ["rate_distortion"]
 
 SHORT = 12
-"""Letters of a label that can stand beside a single point."""
+"""The longest label beside a single point, in letters."""
 LOGARITHMIC_FROM = 4
-"""The distortion's axis is logarithmic where the largest is so many times the smallest: one poor family would hide the others."""
+"""Ratio of the largest to the smallest distortion above which the axis is logarithmic.
+
+On a linear axis one poor family would hide the differences between the others.
+"""
 
 
 def rate_distortion(study: Study, dataset: str) -> go.Figure | None:
-    """Rate and distortion of every seed, a line through each family's means; None where nothing has both."""
+    """Rate and distortion of every seed, and a line through each family's means; None if all are infinite."""
     table = study.table(dataset)
     if not {"rate", "distortion"} <= set(table.columns):
         return None
@@ -101,7 +106,7 @@ def _curve(
     points = sorted(zip(settings, means, strict=True), key=lambda point: (point[0].strength, point[0].name))
     if len(points) > 1:
         ends = {0, len(points) - 1} if dash == "solid" else set()
-    else:  # a point of its own says which model it is, where that is short
+    else:  # a single point is labelled with its variant of the model, if the label is short
         ends = {0} if 0 < len(settings[0].variant) <= SHORT else set()
     figure.add_scatter(
         x=[float(mean["rate"]) for _, mean in points],
@@ -131,20 +136,20 @@ def _curve(
 
 
 def _text(setting: Setting, points: int) -> str:
-    """What stands beside a point: of a line what changes along it, of a single one the whole label."""
+    """The label of a point: of a single point the whole label, of a point of a line without the variant."""
     return setting.label.removesuffix(setting.variant).removesuffix(", ") if points > 1 else setting.label
 
 
 def _level(
     figure: go.Figure, setting: Setting, values: Any, x: Sequence[float], style: Look, first: str
 ) -> None:
-    """A setting without a finite rate: its distortion, right across."""
+    """A setting without a finite rate: a horizontal line at its distortion."""
     family = f"{setting.family} {setting.label}".strip()
     level = float(values["distortion"].mean())
     figure.add_scatter(
         x=[float(rate) for rate in np.linspace(x[0], x[1], 25)],
         y=[level] * 25,
-        # levels of one family are near each other: the first is named
+        # the lines of one family are near each other, so only the first one has a label
         text=[f"\u2002{setting.family}, rate ∞" * (setting.variant in ("", first))] + [""] * 24,
         textposition="top right",
         textfont={"size": 11, "color": style.colour},
@@ -157,7 +162,7 @@ def _level(
 
 
 def _outside(figure: go.Figure, values: Sequence[Any], x: Sequence[float]) -> None:
-    """Baselines beyond the frame: a mark at the edge that says where they are, so that they do not squash the rest."""
+    """Baselines outside the frame: a note at the edge gives their values, and the frame stays small."""
     means = [each[["rate", "distortion"]].mean() for each in values]
     rate = float(np.mean([mean["rate"] for mean in means]))
     distortions = sorted({f"{mean['distortion']:.4g}" for mean in means}, key=float)
@@ -170,13 +175,13 @@ def _outside(figure: go.Figure, values: Sequence[Any], x: Sequence[float]) -> No
 
 
 def _inside(values: Any, x: Sequence[float], y: Sequence[float]) -> bool:
-    """Whether the frame can grow to hold these points without losing half of its resolution."""
+    """Whether these points lie within the frame or just above it."""
     span = y[1] - y[0]
     return bool((values["distortion"] < y[1] + 0.02 * span).all() and (values["rate"] <= x[1]).all())
 
 
 def _iso_lines(figure: go.Figure, x: Sequence[float], y: Sequence[float]) -> None:
-    """R + D = constant, at round values."""
+    """Lines of constant R + D, at round values."""
     for total in _round_values(x[0] + y[0], x[1] + y[1], 7):
         first, last = max(x[0], total - y[1]), min(x[1], total - y[0])  # where the line enters and leaves
         if last - first < 0.06 * (x[1] - x[0]):

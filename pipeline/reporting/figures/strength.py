@@ -1,4 +1,4 @@
-"""A score against a family's strength (β, γ, C): one panel per family, as strengths have scales of their own."""
+"""A score against a family's strength (β, γ, C): one panel per family, since each strength has its scale."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from vaecore.families import reference
 __all__ = ["against_strength"]
 
 BARS_FROM = 3
-"""Intervals are drawn from this many seeds on: with two they are twelve times as wide as the points are apart."""
+"""The smallest number of seeds for which intervals are drawn; with two seeds they are far too wide."""
 
 
 def against_strength(study: Study, dataset: str, about: metrics.Description) -> dict[str, go.Figure]:
-    """Family -> a metric against the family's strength, all on one scale; the reference family and untrained as levels across."""
+    """Family -> a metric against the family's strength; all figures have the same scale.
+
+    Horizontal lines show the reference family and the untrained model.
+    """
     table, metric = study.table(dataset), about.main
     if metric not in table:
         return {}
@@ -106,12 +109,17 @@ def _strengths(
                 "thickness": 1.5,
                 "width": 4,
             },
-            mode="lines+markers" if len({setting.strength for setting, _ in alike}) == len(alike) else "markers",
+            mode="lines+markers" if len({each.strength for each, _ in alike}) == len(alike) else "markers",
             line={"color": style.colour, "width": 2, "dash": dashed[variant]},
-            marker={"color": style.colour, "symbol": style.symbol, "size": 9, "line": {"color": "var(--surface)", "width": 1.5}},
+            marker={
+                "color": style.colour,
+                "symbol": style.symbol,
+                "size": 9,
+                "line": {"color": "var(--surface)", "width": 1.5},
+            },
             customdata=[f"{setting.label}, mean of {value.n}" for setting, value in alike],
             hovertemplate=f"<b>{settings[0].family}</b> %{{customdata}}<br>%{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
     return figure
 
 

@@ -1,4 +1,4 @@
-"""What all figures share: a family's colour and marker, axes, an empty figure, the range around values."""
+"""The style of all figures: colours, markers and line styles, axes, an empty figure, ranges of values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.study.settings import BASELINE
 __all__ = ["Look", "axis", "blank", "dashes", "logarithmic", "look", "padded"]
 
 COLOURS = 8
-"""Custom properties --family-0 to --family-7; a ninth family starts again with another marker."""
+"""Custom properties --family-0 to --family-7; a ninth family has the first colour and another marker."""
 SYMBOLS = (
     "circle",
     "square",
@@ -37,7 +37,7 @@ DASHES = {
     "dashdot": "dash-dotted",
     "longdash": "long-dashed",
 }
-"""Plotly's name of a line -> ours."""
+"""Plotly's name of a line style -> its name in the page's text."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Look:
 
 
 def look(study: Study, family: str) -> Look:
-    """How a family looks, in every figure."""
+    """The colour and marker of a family in every figure."""
     if family == BASELINE:
         return Look("var(--muted)", "x")
     place = study.families.index(family)
@@ -55,7 +55,7 @@ def look(study: Study, family: str) -> Look:
 
 
 def dashes(study: Study, dataset: str) -> dict[str, str]:
-    """Variant of the model -> how its lines are dashed; a sixth is solid again."""
+    """Variant of the model -> its line style; a sixth variant is solid again."""
     variants = dict.fromkeys(setting.variant for setting in study.settings[dataset])
     return dict(zip(variants, cycle(DASHES), strict=False))
 
@@ -76,7 +76,7 @@ def axis(title: str, **options: Any) -> dict[str, Any]:
 
 
 def logarithmic(ends: Sequence[float] | None = None) -> dict[str, Any]:
-    """Options of a logarithmic axis with round numbers written out; ``ends`` are its range, in units of the values."""
+    """Options of a logarithmic axis with ticks at round numbers; ``ends`` is its range, not its logarithm."""
     narrow = ends is not None and ends[1] < 10 * ends[0]
     digits = (1, 1.5, 2, 3, 4, 5, 7) if narrow else (1, 2, 5)
     ticks = [digit * 10.0**power for power in range(-4, 9) for digit in digits]
@@ -109,7 +109,7 @@ def blank(x: Mapping[str, Any], y: Mapping[str, Any], **layout: Any) -> go.Figur
 
 
 def padded(values: Any, floor: float | None = None) -> list[float]:
-    """A range a little wider than ``values``; from ``floor`` on, where they come near it."""
+    """A range a little wider than ``values``; it starts at ``floor`` if the lowest value is near it."""
     low, high = float(min(values)), float(max(values))
     margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     low = low - margin if floor is None or low - margin > 0.25 * high else floor

@@ -1,4 +1,4 @@
-"""What a trial asks for is compared with what there is, before anything waits for it."""
+"""Requested CPUs and GPUs are compared with those of the nodes before anything waits for them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def node(**resources: float) -> dict:
 def test_the_largest_node_decides():
     nodes = [node(CPU=2.0), node(CPU=8.0, GPU=1.0), {**node(CPU=64.0, GPU=8.0), "Alive": False}]
     _check_resources(Scheduling(cpu=8, gpu=0.5), nodes)
-    with pytest.raises(UserError, match=r"scheduling\.cpu: a trial asks for 9 CPUs.*8.*at most 8"):
+    with pytest.raises(UserError, match=r"scheduling\.cpu: a worker requests 9 CPUs.*8.*at most 8"):
         _check_resources(Scheduling(cpu=9), nodes)
-    with pytest.raises(UserError, match=r"scheduling\.gpu: a trial asks for 2 GPUs.*at most 1"):
+    with pytest.raises(UserError, match=r"scheduling\.gpu: a worker requests 2 GPUs.*at most 1"):
         _check_resources(Scheduling(cpu=1, gpu=2), nodes)
 
 
@@ -77,5 +77,5 @@ def test_room_for_workers_is_what_each_node_has_room_for(cpu: float, gpu: float,
 
 def test_side_by_side():
     assert side_by_side(Scheduling()) == 1
-    assert side_by_side(Scheduling(gpu=1)) is None  # to be found out
+    assert side_by_side(Scheduling(gpu=1)) is None
     assert [side_by_side(Scheduling(gpu=gpu, pack=6)) for gpu in (0, 0.5)] == [6, 6]

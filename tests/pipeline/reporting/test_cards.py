@@ -1,4 +1,4 @@
-"""Cards: pictures whose rows are what they say, and facts that are those of the data."""
+"""Cards: the rows of their pictures, and the facts they state."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_facts_are_those_of_the_data(tmp_path: Path):
     data = ready(tmp_path, 60, meta, attributes=np.zeros((60, 1), np.float32))
     facts = dict(cards.facts(data))
     assert facts["images"] == "60 of 64×64 pixels, grey"
-    assert facts["parts"] == "train 40, test 20"
+    assert facts["split"] == "train 40, test 20"
     assert facts["stored"] == "0.2 MB, a byte per pixel"
     assert facts["noise in the images"] == "σ = 0.04 of their range"
     assert facts["attributes"] == "size"

@@ -1,4 +1,4 @@
-"""What a setting of the model does, over pairs of trials alike in all else; and trials that met different hardware."""
+"""The effect of a model setting over pairs of trials; remarks on trials of different precisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.pipeline.small_study import configure, prepare, trials_of
 def study_of(
     tmp_path: Path, score: Callable[[Trial], float], precision: Callable[[Trial], str], **model: Any
 ) -> Study:
-    """A study of made-up scores: the negative ELBO of each trial, and what it computed in."""
+    """A study of made-up trials: ``score`` is a trial's negative ELBO, ``precision`` its precision."""
     configure(
         ["negative_elbo"],
         families={"vae": {}, "beta_vae": {"beta": [1, 4]}},
@@ -62,11 +62,11 @@ def always(trial: Trial) -> str:
     return "float32"
 
 
-def test_the_mean_difference_is_over_pairs_alike_in_all_else(tmp_path: Path):
+def test_the_mean_difference_is_over_pairs_that_differ_in_one_setting(tmp_path: Path):
     strength = {"vae": 0.0, "beta_vae": 50.0}
 
     def score(trial: Trial) -> float:
-        """Far apart between settings and seeds, and 2 to 4 nats lower from Kaiming's weights."""
+        """Settings and seeds differ much; Kaiming's initialization makes the score 2 to 4 nats lower."""
         beta = float(trial.hyper.get("beta", 0))
         gap = 2.0 + trial.seed if trial.initialization == "kaiming" else 0.0
         return 100 + strength[trial.family] + 10 * beta + 7 * trial.seed - gap
@@ -76,8 +76,8 @@ def test_the_mean_difference_is_over_pairs_alike_in_all_else(tmp_path: Path):
     half = estimate([-2.0, -3.0, -4.0] * 3).half_width
     assert half is not None
     assert sentence == (
-        f"initialization kaiming in the place of tensorflow: negative ELBO −3.00 ± {half:.2f} nats, the mean over 9 pairs of trials that "
-        "are alike in all else; lower in 9 of them"
+        f"initialization kaiming instead of tensorflow: negative ELBO −3.00 ± {half:.2f} nats, "
+        "the mean over 9 pairs of trials that differ in nothing else; lower in 9 of them"
     )
 
 
@@ -85,8 +85,8 @@ def test_every_further_value_is_compared_with_the_first(tmp_path: Path):
     study = study_of(tmp_path, lambda trial: 100.0 + trial.latents, always, latents=[3, 5, 8])
     found = contrasts(study, "digits")
     assert [sentence.partition(":")[0] for sentence in found] == [
-        "latents 5 in the place of 3",
-        "latents 8 in the place of 3",
+        "latents 5 instead of 3",
+        "latents 8 instead of 3",
     ]
     assert "+2 ± 0 nats" in found[0]
     assert "lower in 0 of them" in found[0]
@@ -108,7 +108,7 @@ def test_pairs_without_a_finite_value_do_not_count(tmp_path: Path):
 
 def test_trials_of_one_model_that_computed_in_different_precisions_are_named(tmp_path: Path):
     def precision(trial: Trial) -> str:
-        """One of the nine trials of beta_vae's larger model went to another machine; the smaller model is float32 everywhere."""
+        """bfloat16 in all trials of beta_vae's larger model but one; float32 in all others."""
         moved = trial.family == "beta_vae" and not trial.untrained and trial.latents == 8
         return "bfloat16" if moved and not (trial.seed == 2 and trial.hyper["beta"] == 4) else "float32"
 

@@ -1,4 +1,4 @@
-"""The report's page and files: what they hold, that they need nothing else, that two clones write the same."""
+"""The report's page and files: their content, and that two clones write the same files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vaecore.families import family_class, names
 
 
 class Page(HTMLParser):
-    """What a browser would find: elements with their attributes, text outside scripts and styles, figures as JSON."""
+    """A parsed page: elements with their attributes, text outside scripts and styles, figures as JSON."""
 
     VOID = frozenset({"meta", "img", "br", "link", "input"})
 
@@ -93,9 +93,8 @@ def test_the_page_needs_nothing_but_itself(quick):
     assert style[1] == {}
     policies = [found for tag, found in page.elements if found.get("http-equiv") == "Content-Security-Policy"]
     assert policies[0]["content"].startswith("default-src 'none'")
-    assert (
-        "modeBarButtons:" in (quick[1] / "index.html").read_text()
-    )  # none of Plotly's that talk to a server
+    # some of Plotly's default buttons send data to a server
+    assert "modeBarButtons:" in (quick[1] / "index.html").read_text()
 
 
 def test_the_page_holds_its_sections_and_every_setting(quick):
@@ -121,7 +120,7 @@ def test_the_page_holds_its_sections_and_every_setting(quick):
     assert page.open == ["html"] or not page.open
 
 
-def test_the_figures_hold_what_was_scored(quick):
+def test_the_figures_hold_the_scores(quick):
     page, _ = quick
     names = set(page.figures)
     assert {
@@ -154,15 +153,15 @@ def test_the_figures_hold_what_was_scored(quick):
     assert colours == {traces["beta_vae"]["line"]["color"]}
 
 
-def test_a_metric_says_how_it_is_to_be_read(quick):
+def test_the_page_explains_how_to_read_a_metric(quick):
     page, _ = quick
     about = metrics.describe("mig")
-    assert f"range 0 to 1, the more the better blind to {about.blind_to} cost {about.cost}" in page.text
+    assert f"range 0 to 1, higher is better blind to {about.blind_to} cost {about.cost}" in page.text
     assert "range 0 to ∞ nats blind to" in page.text, "neither end of the rate is better"
 
 
 def test_many_metrics_stay_readable(make_study):
-    """Tables of a screen's width; what is beyond the first few cards and panels unfolds."""
+    """Tables fit the screen; all but the first few cards and panels unfold."""
     params, store = make_study(datasets=("dsprites",), seeds=(0,))
     scores = store.scores_table("dsprites")
     mains = [about.main for about in map(metrics.describe, metrics.names()) if about.folder != "samples"]
@@ -182,7 +181,7 @@ def test_many_metrics_stay_readable(make_study):
     assert set(page.attributes("data-figure")) == set(page.figures)
 
 
-def test_every_family_has_its_place_by_what_it_declares(make_study):
+def test_a_family_s_figures_follow_from_its_declarations(make_study):
     families = {name: example(name) for name in names()}
     page, reports = report(make_study(datasets=("digits",), families=families, untrained=False))
     plane = {trace.get("name") for trace in page.figures["figure-digits-plane"]["data"]}
@@ -206,15 +205,17 @@ def test_every_family_has_its_place_by_what_it_declares(make_study):
             assert figure["layout"]["xaxis"]["title"]["text"] == f"{option.symbol}{unit}"
 
 
-def test_a_value_that_a_setting_cannot_have_says_why(make_study):
+def test_an_inapplicable_metric_is_shown_with_its_reason(make_study):
     families = {name: example(name) for name in names()}
     params, store = make_study(datasets=("digits",), families=families, untrained=False)
     scores = store.scores_table("digits")
     ready = store.read_ready("digits")
     trials = {trial.key: trial for trial in expand(params, {"digits": ready})}
-    asked = {metrics.describe(name).main: name for name in ("udr", "kl_decomposition", "frechet_distance")}
+    requested = {
+        metrics.describe(name).main: name for name in ("udr", "kl_decomposition", "frechet_distance")
+    }
     like_mse = scores[scores["metric"].eq("mse")]
-    for main, name in asked.items():
+    for main, name in requested.items():
         applies = [inapplicable(name, trials[key], ready, peers=True) is None for key in like_mse["key"]]
         scores = pd.concat([scores, like_mse[applies].assign(metric=main)])
     store.write_scores_table("digits", scores)
@@ -223,7 +224,7 @@ def test_a_value_that_a_setting_cannot_have_says_why(make_study):
     expected = [
         f"it does not apply: {why}"
         for trial in trials.values()
-        for name in asked.values()
+        for name in requested.values()
         if trial.seed == 0 and (why := inapplicable(name, trial, ready, peers=True))
     ]
     assert sorted(notes) == sorted(expected)
@@ -251,7 +252,7 @@ def test_the_best_values_are_shaded(make_study):
     assert any(math.isclose(float(cell["data-value"]), lowest, rel_tol=1e-12) for cell in best)
 
 
-def test_trials_without_a_score_are_told_with_their_reason(make_study):
+def test_trials_without_a_score_are_listed_with_their_reason(make_study):
     def ends(trial):
         if trial.family == "vae" and not trial.untrained:
             return ("diverged", "failed")[trial.seed]
@@ -293,7 +294,7 @@ def test_the_files_hold_the_means(quick):
     scores = pd.read_csv(reports / "scores.csv")
     rows = scores.query("dataset == 'dsprites' and setting == 'beta_vae beta=4' and metric == 'mig'")
     assert means["dsprites"]["beta_vae beta=4"]["mig"] == pytest.approx(rows["value"].mean(), rel=1e-8)
-    assert "rate" not in means["digits"]["ae"]  # infinite, which JSON has no word for
+    assert "rate" not in means["digits"]["ae"]  # it is infinite, and JSON has no infinity
     assert set(scores.columns) == {
         "dataset",
         "family",
@@ -346,7 +347,7 @@ def test_stale_scores_do_not_count(make_study):
     ("end", "cure"),
     [("missing", "0 of them are trained. Run: dvc repro"), ("unscored", "Run: dvc repro evaluate")],
 )
-def test_without_a_score_it_says_what_to_run(make_study, end: str, cure: str):
+def test_without_a_score_the_error_says_what_to_run(make_study, end: str, cure: str):
     params, store = make_study(
         datasets=("digits",), ends=lambda trial: "missing" if end == "missing" else "finished"
     )
@@ -366,15 +367,18 @@ def test_a_damaged_table_is_named(make_study):
 def test_the_stage_shows_a_user_error_without_a_traceback(tmp_path):
     found = subprocess.run(
         [sys.executable, "-m", "pipeline.report"],
-        cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
     assert found.returncode == 1
     assert "report: params.yaml: there is no such file here" in found.stderr
     assert "Traceback" not in found.stderr
 
 
-def test_what_a_study_is_called_cannot_break_the_page(make_study):
-    """A failure's text and a citation are other people's words."""
+def test_foreign_text_cannot_break_the_page(make_study):
+    """The text of a failure may contain HTML."""
     params, store = make_study(
         datasets=("digits",), ends=lambda trial: "failed" if trial.family == "ae" else "finished"
     )

@@ -1,4 +1,4 @@
-"""Means, intervals, what is best, and what a table prints where there is nothing to print."""
+"""The summary tables: means, intervals, best values, and cells without a value."""
 
 from __future__ import annotations
 
@@ -60,11 +60,9 @@ def test_no_value_has_no_mean(values: list[float]):
     assert found.half_width is None
 
 
-def test_best_is_what_the_metric_says():
+def test_the_metric_s_direction_decides_which_value_is_best():
     values = {name: Estimate(mean, None, 1) for name, mean in {"a": 0.2, "b": 0.7, "c": math.inf}.items()}
-    assert (
-        best_text(values, MIG) == "0.700"
-    )  # infinite is never best: it is no code at all, or a broken score
+    assert best_text(values, MIG) == "0.700"  # an infinite score is never best
     assert best_text(values, DISTORTION) == "0.20"
     neutral = Column("rate", "rate", "Rate", "nats", "rate", None, "all", 2)
     assert best_text(values, neutral) is None
@@ -90,7 +88,7 @@ def test_a_row_for_every_setting_in_the_order_of_the_study(make_study):
     assert len(names) == 14
 
 
-def test_the_held_out_part_is_what_is_shown(make_study):
+def test_scores_on_held_out_images_are_shown_if_there_are_any(make_study):
     params, store = make_study(datasets=("digits", "dsprites"))
     study = read(params, store)
     assert {column.split for column in summarise(study, "digits").columns} == {"test"}
@@ -162,9 +160,13 @@ def test_an_infinite_rate_is_shown_and_is_never_best(make_study):
         (math.inf, 2, "∞"),
         (-math.inf, 2, "−∞"),
         (12345.6, 1, "12345.6"),
+        (12345.6, None, "12,346"),
+        (-0.12345, None, "−0.123"),
+        (-0.0, None, "0"),
+        (math.inf, None, "∞"),
     ],
 )
-def test_numbers_are_written_for_people(value: float, decimals: int, text: str):
+def test_numbers_have_a_true_minus_sign_and_no_exponent(value: float, decimals: int | None, text: str):
     assert write_number(value, decimals) == text
 
 

@@ -1,4 +1,4 @@
-"""Encoding: distortion and rate are those of training, whatever the batch size, and nothing is computed for nothing."""
+"""Encoding: distortion and rate are those of training for every batch size; nothing is computed in vain."""
 
 from __future__ import annotations
 
@@ -91,18 +91,20 @@ def test_only_some_rows_are_decoded(name: str, sampler: Sampler):
 
 @pytest.mark.parametrize("name", names())
 def test_no_more_is_computed_than_is_needed(name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch):
-    family, asked = make(name), []
+    family, decoded = make(name), []
     encoding = family.encode
     monkeypatch.setattr(family, "reconstruct", lambda batch: pytest.fail("it reconstructs"))
     monkeypatch.setattr(
         family,
         "encode",
-        lambda batch, noise, distortion: asked.append(distortion) or encoding(batch, noise, distortion=distortion),
-    )  # fmt: skip
+        lambda batch, noise, distortion: (
+            decoded.append(distortion) or encoding(batch, noise, distortion=distortion)
+        ),
+    )
     for seen in encode(family, sampler, batch_size=32, seed=0, distortion=False, reconstructions=False):
         computed = {key for key, array in dataclasses.asdict(seen).items() if array is not None}
         assert computed == codes_of(family)
-    assert asked == [False] * 4
+    assert decoded == [False] * 4
 
 
 def test_bits_are_the_images_they_stand_for():
@@ -115,7 +117,7 @@ def test_bits_are_the_images_they_stand_for():
 
 
 @pytest.mark.parametrize("name", names())
-def test_arrays_are_collected_as_far_as_they_are_asked_for(name: str, sampler: Sampler):
+def test_the_requested_arrays_are_collected(name: str, sampler: Sampler):
     whole = gathered(name, sampler)
     rows = np.arange(100) % 4 == 0
     seen: list[int] = []

@@ -1,4 +1,4 @@
-"""The stage: that every metric gets its arrays, that what fails fails alone, that nothing is computed twice or lost."""
+"""The stage: every metric gets its arrays, a failure stays alone, nothing is computed twice or lost."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from mlflow.tracking import MlflowClient
 
 import metrics
 from metrics import uncertainty
+from metrics.vocabulary import Source, arrays_from
 from pipeline import evaluate
 from pipeline.errors import UserError
 from pipeline.reporting.outcome import read
@@ -37,7 +38,8 @@ from pipeline.scoring.sampling import real, samples
 from pipeline.store.layout import Store
 from pipeline.study.applicability import inapplicable
 from pipeline.study.expansion import needs_of
-from pipeline.study.metric_inputs import arguments
+from pipeline.study.metric_call import MetricCall
+from pipeline.study.metric_settings import read_call
 from pipeline.study.model import images_of, load_model, sampler_of
 from pipeline.study.params import load
 from pipeline.study.trial import Trial
@@ -59,7 +61,7 @@ def entries(store: Store, trial: Trial) -> dict[str, Any]:
     return store.trial_scores("digits", trial.key)["metrics"]
 
 
-# --- one metric -------------------------------------------------------------------------------------------------------
+# --- one metric -------------------------------------------------------------------------------------------
 
 
 def test_a_metric_is_computed_on_the_rows_of_its_folder():
@@ -67,14 +69,14 @@ def test_a_metric_is_computed_on_the_rows_of_its_folder():
     mean = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     groups = np.abs(mean).astype(np.float64)
     rate = {"rate": groups.sum(axis=1), "rate_per_group": groups}
-    given = {"held_out": held_out, "key": "k", "interval": {}}
-    found = score("rate", {}, rate, **given)
+    given = {"held_out": held_out, "key": "k"}
+    found = score(read_call("rate", {}), rate, **given)
     assert found.split == "test"
     assert found.values == metrics.function("rate")(**{name: nats[held_out] for name, nats in rate.items()})
-    whole = score("rate", {}, rate, **{**given, "held_out": None})
+    whole = score(read_call("rate", {}), rate, **{**given, "held_out": None})
     assert (whole.split, whole.values) == ("train", metrics.function("rate")(**rate))
     factors = np.stack([np.arange(40) % 2, np.arange(40) % 5], axis=1)
-    all_rows = score("mig", {"bins": 4}, {"codes": mean, "factors": factors}, **given)
+    all_rows = score(read_call("mig", {"bins": 4}), {"codes": mean, "factors": factors}, **given)
     assert all_rows.split == "all"
     assert all_rows.values == metrics.function("mig")(codes=mean, factors=factors, bins=4)
 
@@ -82,10 +84,9 @@ def test_a_metric_is_computed_on_the_rows_of_its_folder():
 def test_random_numbers_are_the_trials_and_the_metrics_own(monkeypatch: pytest.MonkeyPatch):
     own = {"mig": lambda codes, rng: {"mig": rng.random()}, "sap": lambda codes, rng: {"sap": rng.random()}}
     monkeypatch.setattr(metrics, "function", own.get)
+    calls = [MetricCall(name, {}, {}, frozenset(["codes", "rng"])) for name in own]
     found = [
-        score(name, {}, {"codes": 0}, interval={}, held_out=None, key=key).values[name]
-        for name in own
-        for key in "ab"
+        score(call, {"codes": 0}, held_out=None, key=key).values[call.name] for call in calls for key in "ab"
     ]
     assert len(set(found)) == 4
     assert found[0] == np.random.default_rng(seed_of("a", "mig")).random()
@@ -96,7 +97,9 @@ def test_a_metric_that_fails_says_why(monkeypatch: pytest.MonkeyPatch):
         raise RuntimeError("broken on purpose")
 
     monkeypatch.setattr(metrics, "function", lambda name: fails)
-    found = score_metric("mig", {}, {}, "k", {}, ["codes"], np.zeros((3, 2)))
+    found = score_metric(
+        MetricCall("mig", {}, {}, frozenset(["codes"])), "k", {}, ["codes"], np.zeros((3, 2))
+    )
     assert isinstance(found, str)
     assert found.startswith("RuntimeError: broken on purpose (test_evaluate.py, line ")
 
@@ -104,7 +107,7 @@ def test_a_metric_that_fails_says_why(monkeypatch: pytest.MonkeyPatch):
 def test_a_metric_of_images_is_a_mean_over_batches():
     rng = np.random.default_rng(0)
     images, reconstructions = rng.random((2, 30, 1, 8, 8))
-    metric = BatchByBatch("mse", {}, {"images", "reconstructions"})
+    metric = BatchByBatch(read_call("mse", {}))
     for start in (0, 16, 20):
         stop = {0: 16, 16: 20, 20: 30}[start]
         metric.add(images[start:stop], reconstructions[start:stop])
@@ -113,18 +116,18 @@ def test_a_metric_of_images_is_a_mean_over_batches():
     assert (metric.result(True).split, metric.result(False).split) == ("test", "train")
 
 
-def test_a_metric_of_images_that_fails_tells_when_it_is_asked(monkeypatch: pytest.MonkeyPatch):
+def test_a_metric_of_images_that_fails_raises_when_its_result_is_read(monkeypatch: pytest.MonkeyPatch):
     def fails(images):
         raise ValueError("no such pixel")
 
     monkeypatch.setattr(metrics, "function", lambda name: fails)
-    metric = BatchByBatch("mse", {}, {"images"})
+    metric = BatchByBatch(MetricCall("mse", {}, {}, frozenset(["images"])))
     metric.add(np.zeros((2, 1, 8, 8)), np.zeros((2, 1, 8, 8)))
     with pytest.raises(ValueError, match="no such pixel"):
         metric.result(True)
 
 
-# --- every metric -----------------------------------------------------------------------------------------------------
+# --- every metric -----------------------------------------------------------------------------------------
 
 ALL = sorted(metrics.names())
 INTERVALS: dict[str, dict[str, Any]] = {
@@ -134,7 +137,7 @@ INTERVALS: dict[str, dict[str, Any]] = {
 
 
 def kind(name: str) -> tuple[object, ...]:
-    """What of a family an evaluation can tell: objectives are training's affair."""
+    """The facts about a family that matter to an evaluation: its objective does not."""
     cls = family_class(name)
     return cls.posterior, cls.prior, cls.conditioned, cls.has_prior, cls.has_density, cls.has_moments
 
@@ -151,7 +154,7 @@ class Everything(NamedTuple):
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
-    """Two seeds of each kind of family with every metric, on data that have labels and factors; a place to look, not to write."""
+    """Two seeds of each kind of family, every metric, on data with labels and factors. Tests only read it."""
     store = Store(tmp_path_factory.mktemp("everything"))
     prepare(store)
     with pytest.MonkeyPatch.context() as patch:
@@ -179,7 +182,7 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: Everything
     sampler = sampler_of(ready, images, needs_of(family, own.hyper))
     seen, peer = (
         collect(
-            load_model(trial, ready, store), sampler, ["codes", "mean", "std", "rate", "rate_per_group", "distortion"],
+            load_model(trial, ready, store), sampler, sorted(arrays_from(Source.PASS)),
             batch_size=64, seed=seed_of(trial.key, "posterior samples"),
         )
         for trial in (own, other)
@@ -200,11 +203,11 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: Everything
         arrays["samples"] = samples(model, 40, seed, batch_size=64, sampler=sampler, rows=test)
     found = entries(store, own)
     for name in ALL:
-        takes = arguments(name)
+        needs = read_call(name, {}).arrays
         if inapplicable(name, own, ready, peers=True):
             assert name not in found
             continue
-        given = {argument: arrays[argument] for argument in takes & arrays.keys()}
+        given = {argument: arrays[argument] for argument in needs & arrays.keys()}
         if metrics.names()[name] in ("reconstruction", "rate", "samples"):
             given = {
                 argument: array if argument in {"real", "samples", *pictures} else array[test]
@@ -213,15 +216,15 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: Everything
         given |= {
             argument: value
             for argument, value in {"dimensions": 64, "bin_width": 1.0}.items()
-            if argument in takes
+            if argument in needs
         }
         rng = np.random.default_rng(seed_of(own.key, name))
         if name in INTERVALS:
             expected = uncertainty.interval(name, given, rng, **INTERVALS[name])
             assert {f"{name}_low", f"{name}_high"} <= set(found[name]["values"])
         else:
-            expected = metrics.function(name)(**given, **({"rng": rng} if "rng" in takes else {}))
-        # float32 matrix products of another size (all rows decoded here, the held-out ones there) round differently
+            expected = metrics.function(name)(**given, **({"rng": rng} if "rng" in needs else {}))
+        # float32 matrix products of other sizes (all rows decoded here, held-out ones there) round otherwise
         assert found[name]["values"] == pytest.approx(expected, rel=1e-4, abs=1e-5), name
         in_folder = {"disentanglement": "all"}.get(metrics.names()[name], "test")
         assert found[name]["split"] == in_folder, name
@@ -233,7 +236,7 @@ def test_a_deterministic_code_has_an_infinite_rate_and_no_samples(everything: Ev
     found = entries(store, next(trial for trial in trials if trial.family == family))
     assert found["rate"]["values"]["rate"] == found["negative_elbo"]["values"]["negative_elbo"] == math.inf
     assert math.isfinite(found["distortion"]["values"]["distortion"])
-    assert set(ALL) - set(found) == {name for name in ALL if "samples" in arguments(name)}
+    assert set(ALL) - set(found) == {name for name in ALL if "samples" in read_call(name, {}).arrays}
 
 
 def test_what_does_not_apply_is_said_with_its_reason(everything: Everything):
@@ -283,7 +286,7 @@ def test_results_do_not_depend_on_the_number_of_workers(
         }
 
 
-# --- the stage --------------------------------------------------------------------------------------------------------
+# --- the stage --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -304,13 +307,14 @@ def test_the_stage_from_nothing_to_nothing_to_do(study: Store, capsys: pytest.Ca
     # One model cannot be read: the others are scored, and the stage says which failed.
     with pytest.raises(
         UserError,
-        match=r"1 could not be computed(?s:.*)digits beta_vae beta=1 seed=0: .*model\.safetensors is damaged .*Remove",
+        match=r"1 could not be computed(?s:.*)digits beta_vae beta=1 seed=0: "
+        r".*model\.safetensors is damaged .*Remove",
     ):
         evaluate.main()
     output = capsys.readouterr().out
     assert "4 trained models: 0 scored earlier, 4 to score" in output
     assert "/4] digits ae seed=0: 6 metrics and pictures, " in output
-    first = pd.read_parquet("scores/digits/score_cache.parquet")
+    first = pd.read_parquet("scores/digits/scores.parquet")
     assert set(first["key"]) == {trial.key for trial in trials} - {trials[1].key}
 
     # Cured, and a metric added: what is missing of each, and no more.
@@ -327,7 +331,7 @@ def test_the_stage_from_nothing_to_nothing_to_do(study: Store, capsys: pytest.Ca
         for name, entry in kept[trial.key]["metrics"].items():
             assert found["metrics"][name] == entry, "a score was computed again"
 
-    table = pd.read_parquet("scores/digits/score_cache.parquet")
+    table = pd.read_parquet("scores/digits/scores.parquet")
     assert list(table.columns) == list(score_cache.COLUMNS)
     assert not table.duplicated(["key", "split", "metric"]).any()
     assert set(table["key"]) == {trial.key for trial in trials}
@@ -371,7 +375,7 @@ def test_the_stage_from_nothing_to_nothing_to_do(study: Store, capsys: pytest.Ca
     )
     assert done.returncode == 0, done.stderr
     assert "1 trained models: 1 scored earlier, 0 to score" in done.stdout
-    assert set(pd.read_parquet("scores/digits/score_cache.parquet")["key"]) == {trials[2].key}
+    assert set(pd.read_parquet("scores/digits/scores.parquet")["key"]) == {trials[2].key}
     assert study.trial_scores("digits", trials[0].key)["metrics"], "scores of trials that left are kept"
 
 
@@ -437,10 +441,10 @@ def test_what_fails_fails_alone(study: Store, own_metric: Own, capsys: pytest.Ca
     )
     with pytest.raises(UserError, match="3 could not be computed") as error:
         evaluate.main()
-    told = str(error.value)
-    assert "digits vae seed=1: " in told
+    message = str(error.value)
+    assert "digits vae seed=1: " in message
     for seed in (0, 2):
-        assert f"digits vae seed={seed}: kinship: its peer vae seed=1: " in told
+        assert f"digits vae seed={seed}: kinship: its peer vae seed=1: " in message
     assert set(entries(study, trials[0])) - {"knn_accuracy"} == {"rate", "mse", "active_units"}
     assert set(entries(study, trials[2])) == {"rate", "mse", "active_units"}
 
@@ -481,7 +485,7 @@ def test_an_interruption_loses_what_was_under_way(
         time.sleep(0.05)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(60) == 130, driver.communicate()
-    assert "interrupted; what was finished is kept" in driver.communicate()[1]
+    assert "interrupted; finished work is kept" in driver.communicate()[1]
     before = {trial.key: entries(study, trial) for trial in trials}
     assert any(before.values())
     (study.root / "go").touch()

@@ -1,4 +1,4 @@
-"""Which models an evaluation runs: each once, and a peer's though nothing of its own is missing."""
+"""The models that an evaluation runs: each once, and a peer's although no score of its own is missing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.scoring.model_runs import steps
-from pipeline.scoring.score_cache import Work, asked
+from pipeline.scoring.model_runs import model_runs
+from pipeline.scoring.score_cache import Work, requested
 from pipeline.store.layout import Store
 from pipeline.study.params import load
 from pipeline.study.trial import Trial
@@ -16,7 +16,7 @@ from tests.pipeline.small_study import configure, trials_of
 
 @pytest.fixture
 def work(digits_store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], Work]:
-    """Family and seed -> everything there is to compute of the trial; nothing is trained."""
+    """Family and seed -> all work for the trial; nothing is trained."""
     monkeypatch.chdir(digits_store.root)
     configure(
         ["rate", "udr", "mse", "distortion", "frechet_distance"],
@@ -24,12 +24,12 @@ def work(digits_store: Store, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str
     )  # fmt: skip
     params, ready = load(Path("params.yaml")), {"digits": digits_store.read_ready("digits")}
     trials = trials_of(params, digits_store)
-    wanted = asked(params, ready, trials)
-    return {(trial.family, trial.seed): Work(trial, wanted[trial.key], draw=False) for trial in trials}
+    requests = requested(params, ready, trials)
+    return {(trial.family, trial.seed): Work(trial, requests[trial.key], draw=False) for trial in trials}
 
 
 def only(work: Work, *names: str) -> Work:
-    return Work(work.trial, {name: work.wanted[name] for name in names}, draw=False)
+    return Work(work.trial, {name: work.metrics[name] for name in names}, draw=False)
 
 
 def seeds(keys: set[str], work: dict[tuple[str, int], Work]) -> list[tuple[str, int]]:
@@ -45,26 +45,26 @@ def test_a_model_is_run_as_far_as_its_metrics_need(work: dict[tuple[str, int], W
         ("frechet_distance",): {"real", "samples"},
     }
     for names, arrays in expected.items():
-        (step,) = steps([only(item, *names)]).values()
-        assert step.arrays == arrays
-        assert not step.partners
+        (run,) = model_runs([only(item, *names)]).values()
+        assert run.arrays == arrays
+        assert not run.partners
 
 
 def test_each_model_is_run_once_in_the_order_of_the_work(work: dict[tuple[str, int], Work]):
-    found = steps(list(work.values()))
-    assert [step.work for step in found.values()] == list(work.values())
+    found = model_runs(list(work.values()))
+    assert [run.work for run in found.values()] == list(work.values())
     for place, item in work.items():
         family = [other for other in work if other[0] == place[0]]
-        step = found[item.trial.key]
-        assert seeds(step.partners, work) == seeds(step.users, work) == family
-        assert step.compared == {"mean", "std"}
+        run = found[item.trial.key]
+        assert seeds(run.partners, work) == seeds(run.users, work) == family
+        assert run.compared == {"mean", "std"}
 
 
-def test_a_peer_is_run_though_nothing_of_its_own_is_missing(work: dict[tuple[str, int], Work]):
-    found = steps([only(work["ae", 0], "rate"), only(work["vae", 1], "udr")])
-    trials: list[Trial] = [step.work.trial for step in found.values()]
+def test_a_peer_is_run_although_no_score_of_its_own_is_missing(work: dict[tuple[str, int], Work]):
+    found = model_runs([only(work["ae", 0], "rate"), only(work["vae", 1], "udr")])
+    trials: list[Trial] = [run.work.trial for run in found.values()]
     assert [(trial.family, trial.seed) for trial in trials] == [("ae", 0), ("vae", 1), ("vae", 0), ("vae", 2)]
     helper = found[work["vae", 2].trial.key]
     assert helper.arrays == {"mean", "std"}
-    assert (helper.work.wanted, helper.work.draw) == ({}, False)
+    assert (helper.work.metrics, helper.work.draw) == ({}, False)
     assert seeds(helper.users, work) == [("vae", 1)]

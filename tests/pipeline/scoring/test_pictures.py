@@ -50,8 +50,10 @@ def test_every_model_is_shown_the_same_images(name: str, sampler: Sampler):
 
 @pytest.mark.parametrize("name", names())
 def test_a_row_of_traversals_moves_one_latent_of_one_image(name: str, sampler: Sampler):
-    """From -2 to 2 where N(0, 1) has its mass, else two standard deviations of the codes to either side of their mean; the latents
-    of the highest rate, or where that is not known those that vary most, on top."""
+    """From -2 to 2 for the prior N(0, 1), else two standard deviations to either side of the codes' mean.
+
+    Latents with the highest rate are on top; if the rate is not known by latent, those that vary most.
+    """
     family = make(name, seed=1)
     found = drawn(family, sampler)["traversals.png"]
     batch = sampler.batch(torch.from_numpy(np.random.default_rng(0).permutation(100)))

@@ -41,7 +41,7 @@ def test_samples_are_the_expected_images_of_standard_normal_codes(sampler: Sampl
 
 @pytest.mark.parametrize("name", WITH_PRIOR)
 def test_samples_are_of_the_familys_own_prior_and_of_a_seed(name: str, sampler: Sampler):
-    """A family that is told something is told what is known of so many of the rows."""
+    """A family that needs labels or factors gets those of as many rows."""
     family = make(name).eval()
     rows = np.arange(100) % 2 == 0
     found = samples(family, 20, seed=5, batch_size=8, sampler=sampler, rows=rows)
@@ -59,7 +59,7 @@ def test_samples_are_of_the_familys_own_prior_and_of_a_seed(name: str, sampler: 
 
 
 @pytest.mark.parametrize("name", WITH_PRIOR)
-def test_a_family_that_is_told_something_has_as_many_samples_as_there_are_rows(name: str, sampler: Sampler):
+def test_a_conditioned_family_has_at_most_as_many_samples_as_there_are_rows(name: str, sampler: Sampler):
     rows = np.arange(100) < 7
     found = samples(make(name), 20, seed=0, batch_size=8, sampler=sampler, rows=rows)
     assert len(found) == (7 if family_class(name).conditioned else 20)

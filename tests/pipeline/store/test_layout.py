@@ -1,4 +1,4 @@
-"""What is written is whole or absent; what is damaged is named together with its cure."""
+"""Files are written whole or not at all; damaged ones are named together with the cure."""
 
 from __future__ import annotations
 

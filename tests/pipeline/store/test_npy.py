@@ -66,8 +66,8 @@ def test_what_is_saved_in_blocks_is_what_numpy_loads(tmp_path: Path, places: np.
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
-        ([ARRAY[:20]], "20 images came, 25 were expected"),
-        ([ARRAY, ARRAY[:1]], "more than 25 images came"),
+        ([ARRAY[:20]], "got 20 images, expected 25"),
+        ([ARRAY, ARRAY[:1]], "got more than 25 images"),
         ([ARRAY[:, :2]], r"uint8 \[25, 2, 4\], expected uint8 \[n, 3, 4\]"),
         ([ARRAY.astype(np.int16)], "int16"),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import metrics
-from pipeline.study.metric_inputs import truth_of
+from pipeline.study.applicability import truth_of
 
 
 @pytest.mark.parametrize("metric", ["r2", "mcc", "mig"])

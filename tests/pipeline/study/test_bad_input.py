@@ -1,7 +1,7 @@
-"""What a user can get wrong, stage by stage: one screen, no traceback, status 1, and nothing that was finished lost.
+"""Mistakes of users, stage by stage: one screen, no traceback, status 1, and no finished work is lost.
 
-Mistakes within params.yaml are in test_params.py, damaged files in test_store.py and test_trial.py; here the stages run
-as DVC runs them.
+Mistakes within params.yaml are in test_params.py, damaged files in test_layout.py and test_trial.py. Here the
+stages run as DVC runs them.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def test_an_image_size_that_the_network_cannot_take(digits_store: Store):
     assert not (digits_store.root / "runs").exists()
 
 
-TOLD = [name for name in names() if family_class(name).needs(hyper_points(name, example(name))[0])]
-"""Families that have to be told something of every image."""
+NEEDY = [name for name in names() if family_class(name).needs(hyper_points(name, example(name))[0])]
+"""Families that need labels or factors of every image."""
 
 
-@pytest.mark.parametrize("family", TOLD)
+@pytest.mark.parametrize("family", NEEDY)
 @pytest.mark.parametrize("stage_name", ["tune", "evaluate"])
 def test_a_family_that_needs_what_the_data_have_not(digits_store: Store, family: str, stage_name: str):
     ready = digits_store.read_ready("digits")
@@ -89,9 +89,10 @@ def test_a_family_that_needs_what_the_data_have_not(digits_store: Store, family:
     process = stage(stage_name, digits_store, families={"vae": {}, family: example(family)})
     refused(
         process,
-        f"params.yaml: families.{family}: it needs {need}, and data set 'digits' has neither labels nor factors",
-        "Take the family or the data set out of the study",
-        f"give the data {need} (docs/your-own-data.md)",
+        f"params.yaml: families.{family}: it needs {need}",
+        "and data set 'digits' has neither labels nor factors",
+        "Remove the family or the data set from the study",
+        f"add {need} to the data (docs/your-own-data.md)",
     )
     assert not (digits_store.root / "runs").exists()
     assert not (digits_store.root / "mlflow.db").exists()

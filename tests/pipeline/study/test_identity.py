@@ -1,7 +1,6 @@
-"""A trial's key: the same for what computes the same numbers, another for what may not, and no accident of how code is written.
+"""A trial's key: the same for the same numbers, another if they may differ, whatever the layout of the code.
 
-What is changed here are copies: of a member's file, which digests are then taken of, or of the whole working tree, in a process of
-its own.
+The tests change copies: of a member's file, for which digests are computed, or of the whole working tree.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ from pipeline.store.ready import Ready
 from pipeline.study import provenance
 from pipeline.study.expansion import expand
 from pipeline.study.identity import MODEL, UNWRITTEN, UNWRITTEN_CODE, identity, key_of
-from pipeline.study.params import Model, Params
+from pipeline.study.model_settings import Model
+from pipeline.study.params import Params
 from pipeline.study.trial import Trial
 from tests.pipeline.small_study import prepare
 from tests.pipeline.small_trials import make_trial
@@ -91,7 +91,7 @@ def wide(ready: Ready) -> list[Trial]:
     return trials_of(ready, **WIDE)
 
 
-# --- what is in a key -------------------------------------------------------------------------------------------------
+# --- what is in a key ---------------------------------------------------------------------------------------
 
 
 def test_the_key_changes_with_every_part_of_the_identity():
@@ -118,14 +118,15 @@ def test_the_key_changes_with_every_part_of_the_identity():
     }
     assert len({trial.key, *found.values()}) == len(changes) + 1
     assert dataclasses.replace(trial, varied=("latents",)).key == trial.key, (
-        "what a study varies is its own affair"
+        "the settings that a study varies are not part of it"
     )
 
 
 def test_the_key_changes_with_every_setting_of_training():
     trial = make_trial()
     changes = {
-        "steps": 41, "batch_size": 17, "learning_rate": MOVING, "betas": (0.5, 0.999), "precision": "bfloat16", "record_every": 9,
+        "steps": 41, "batch_size": 17, "learning_rate": MOVING, "betas": (0.5, 0.999),
+        "precision": "bfloat16", "record_every": 9,
     }  # fmt: skip
     assert set(changes) == {field.name for field in dataclasses.fields(Settings)}
     settings = [dataclasses.replace(trial.training, **{name: value}) for name, value in changes.items()]
@@ -134,7 +135,7 @@ def test_the_key_changes_with_every_setting_of_training():
 
 
 def test_a_key_is_of_what_is_not_left_out(ready: Ready):
-    """What is written here is what keys have been made of so far: another key for the same trial trains it again."""
+    """The identity and the key as they have always been: with another key, the trial is trained again."""
     relies, *_ = (trial for trial in trials_of(ready) if trial.family == "beta_vae")
     trial = dataclasses.replace(relies, dataset="digits", checksum="c", code="s")
     assert identity(trial) == {
@@ -160,7 +161,7 @@ def test_each_trial_of_a_study_has_a_key_of_its_own(ready: Ready):
     assert len(found) == (len(names()) + 2) * 2**5 * 2  # two values of beta_vae, and the baseline; two seeds
 
 
-# --- two ways to write one thing --------------------------------------------------------------------------------------
+# --- two ways to write one thing ----------------------------------------------------------------------------
 
 GAUSSIAN = {"name": "gaussian", "sigma": 1}
 LINEAR = {"schedule": "linear", "from": 0, "to": 1e-3, "steps": 9}
@@ -240,7 +241,7 @@ def test_a_data_set_that_writes_its_defaults_has_the_keys_of_one_that_relies_on_
     assert relies == writes
 
 
-# --- code -------------------------------------------------------------------------------------------------------------
+# --- code ---------------------------------------------------------------------------------------------------
 
 FOLDERS: list[Folder[Any]] = [FAMILIES, POSTERIORS, PRIORS, SCHEDULES, *MODEL.values()]
 MEMBERS = [f"{folder.package}.{name}" for folder in FOLDERS for name in folder.names()]
@@ -250,7 +251,7 @@ Rewrite = Callable[[str, Callable[[str], str]], bool]
 
 @pytest.fixture
 def rewrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rewrite]:
-    """``rewrite(module, change)``: digests are of a copy of the module's file, changed so; whether that is another text."""
+    """``rewrite(module, change)``: digests see a changed copy of the file; returns whether it differs."""
     real, copies = provenance._file, {}
     monkeypatch.setattr(provenance, "_file", lambda module: copies.get(module) or real(module))
 
@@ -365,7 +366,7 @@ def test_another_revision_changes_every_key(monkeypatch: pytest.MonkeyPatch, rea
     assert not set(before) & set(keys(ready))
 
 
-# --- settings ---------------------------------------------------------------------------------------------------------
+# --- settings -----------------------------------------------------------------------------------------------
 
 
 def test_every_setting_with_a_default_has_a_value_at_which_it_is_left_out():
@@ -376,7 +377,7 @@ def test_every_setting_with_a_default_has_a_value_at_which_it_is_left_out():
 
 
 def test_the_values_at_which_settings_are_left_out_stay():
-    """Another value here is another key for every trial that has the old one, though nothing about it changed."""
+    """Another value would change the key of every trial that has the old one, without a change of it."""
     assert UNWRITTEN.items() >= {
         "network": "conv",
         "latents": 10,
@@ -463,13 +464,13 @@ DEFAULTS: dict[str, tuple[str, str, str, Callable[[Trial], bool]]] = {
         lambda trial: trial.dataset == "relies",
     ),
     "latents": (
-        "pipeline/study/params.py",
+        "pipeline/study/model_settings.py",
         "latents: Latents | list[Latents] = 10",
         "latents: Latents | list[Latents] = 12",
         lambda trial: trial.dataset == "relies",
     ),
     "likelihood": (
-        "pipeline/study/params.py",
+        "pipeline/study/model_settings.py",
         'likelihood: Named | list[Named] = "bernoulli"',
         'likelihood: Named | list[Named] = {"name": "gaussian", "sigma": 0.1}',
         lambda trial: trial.dataset == "relies",
@@ -507,7 +508,8 @@ def test_a_changed_default_changes_the_keys_that_rely_on_it(which: str, ready: R
     assert text.count(before) == 1
     path.write_text(text.replace(before, after))
     prepare(Store(tmp_path))
-    study = {**STUDY, "overrides": {"writes": {**WRITTEN, "model": {**WRITTEN["model"], "network": ["conv", "mlp"]}}}}  # fmt: skip
+    writes = {**WRITTEN, "model": {**WRITTEN["model"], "network": ["conv", "mlp"]}}
+    study = {**STUDY, "overrides": {"writes": writes}}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(study), str(tmp_path)],
         cwd=tmp_path / "copy",

@@ -1,5 +1,4 @@
-"""A study of several models (networks, latents, likelihoods, ...): its trials, their names, the settings of its report; the data
-set's own noise."""
+"""A study of several models: networks, latents, likelihoods, ...; its trials, their names, its report."""
 
 from __future__ import annotations
 
@@ -25,7 +24,8 @@ from pipeline.store.layout import Store
 from pipeline.store.ready import Ready
 from pipeline.study.expansion import expand
 from pipeline.study.model import images_of, load_model
-from pipeline.study.params import Model, load
+from pipeline.study.model_settings import Model
+from pipeline.study.params import load
 from pipeline.study.settings import BASELINE, group
 from pipeline.study.trial import Trial
 from tests.pipeline.small_study import configure, prepare, train_all
@@ -103,7 +103,7 @@ def test_every_trial_comes_with_every_value(store: Store, setting: str):
 
 
 @pytest.mark.parametrize("setting", GRIDS)
-def test_settings_are_told_apart_by_what_is_varied(store: Store, setting: str):
+def test_settings_are_named_by_what_is_varied(store: Store, setting: str):
     values, written, shown = GRIDS[setting]
     settings = group(expanded(store, **{setting: values}))
     labels = {each.name: each.label for each in settings}
@@ -140,12 +140,25 @@ def test_several_grids_are_combined(store: Store):
     assert settings[-1].name == f"{BASELINE} latents=5 corruption=noise(0.3) sigma=0.2"
 
 
-def test_several_kinds_of_likelihood_are_told_apart(store: Store):
+def test_several_kinds_of_likelihood_are_named(store: Store):
     settings = group(expanded(store, likelihood=["bernoulli", gaussian(0.1), gaussian("learned")]))
     names = [each.name for each in settings]
     assert len(set(names)) == len(settings) == 12
     assert names[:3] == ["ae likelihood=bernoulli", "ae sigma=0.1", "ae sigma=learned"]
-    assert len({each.label for each in settings if each.family == BASELINE}) == 3
+    kinds = ["bernoulli", "gaussian(0.1)", "gaussian(learned)"]
+    assert [each.variant for each in settings] == [f"likelihood = {kind}" for kind in kinds] * 4
+    assert [each.label for each in settings[:4]] == [
+        *(f"likelihood = {kind}" for kind in kinds),
+        "β = 1, likelihood = bernoulli",
+    ]
+    assert names[-3:] == [f"{BASELINE} likelihood={kind}" for kind in kinds]
+
+
+def test_a_gaussian_likelihood_alone_is_named_by_its_sigma(store: Store):
+    settings = group(expanded(store, likelihood=[gaussian(0.1), gaussian("learned")]))
+    assert [each.variant for each in settings] == ["σ = 0.1", "σ = learned"] * 4
+    assert [each.label for each in settings[:3]] == ["σ = 0.1", "σ = learned", "β = 1, σ = 0.1"]
+    assert [each.name for each in settings[-2:]] == [f"{BASELINE} sigma=0.1", f"{BASELINE} sigma=learned"]
 
 
 @pytest.mark.parametrize("setting", GRIDS)
@@ -170,11 +183,12 @@ def test_a_model_of_each_kind_is_built_before_anything_is_trained(
         tune.check_models(trials, ready)
 
 
-def test_the_datas_own_noise_is_taken_where_it_is_known(store: Store):
+def test_the_noise_of_the_data_is_used_if_it_is_known(store: Store):
     trials = expanded(store, likelihood=gaussian("data"), noise=0.03)
     assert {trial.likelihood["sigma"] for trial in trials} == {0.03}  # type: ignore[index]
     with pytest.raises(
-        UserError, match=re.escape("model.likelihood: digits: 'sigma: data' is the data set's own noise")
+        UserError,
+        match=re.escape("model.likelihood: digits: 'sigma: data' is the noise of the data set's images"),
     ):
         expanded(store, likelihood=gaussian("data"))
 

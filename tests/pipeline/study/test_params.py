@@ -1,4 +1,4 @@
-"""Every mistake in params.yaml is an error that names the key, says what was found and what is allowed."""
+"""Every mistake in params.yaml is an error that names the key, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.study.hyper_grid import hyper_points
-from pipeline.study.params import Model, Params, check_training, load
+from pipeline.study.model_settings import Model
+from pipeline.study.params import Params, check_training, load
 
 GOOD: dict[str, Any] = {
     "study": "test",
@@ -53,10 +54,10 @@ def test_the_committed_studies_are_valid():
         check_training(load(path))
 
 
-def test_studies_that_ask_for_irs_ask_for_it_by_the_protocol_of_disentanglement_lib():
+def test_studies_compute_irs_by_the_protocol_of_disentanglement_lib():
     studies = sorted((Path(__file__).parents[3] / "studies").glob("*.yaml"))
-    asked = {path.stem: load(path).evaluation.metrics for path in studies}
-    found = {name: of["irs"] for name, of in asked.items() if "irs" in of}
+    requested = {path.stem: load(path).evaluation.metrics for path in studies}
+    found = {name: of["irs"] for name, of in requested.items() if "irs" in of}
     assert "beta_capacity" in found
     assert found == {name: {"factor_bins": 20} for name in found}
 
@@ -201,6 +202,17 @@ def test_every_setting_of_the_model_may_be_a_grid(tmp_path: Path):
     assert plain.points() == [{**GOOD["model"], "initialization": None, "corruption": "none"}]
 
 
+def test_the_noise_of_the_data_is_a_value_of_its_own(tmp_path: Path):
+    values = [{"name": "gaussian", "sigma": sigma} for sigma in (1.0, "data", "learned")]
+    assert checked(changed("model.likelihood", values), tmp_path).model.values("likelihood") == values
+
+
+def test_a_value_that_an_override_lists_twice_is_named_there(tmp_path: Path):
+    message = "params.yaml: overrides.digits.model.network: list each value once"
+    with pytest.raises(UserError, match=re.escape(message)):
+        checked(changed("overrides.digits", {"model": {"network": ["mlp", {"name": "mlp"}]}}), tmp_path)
+
+
 def test_grids_of_the_model_are_combined(tmp_path: Path):
     model = checked(changed("model", GRIDS), tmp_path).model_of("digits")
     assert model.varied == list(Model.model_fields)
@@ -219,6 +231,18 @@ def test_grids_of_the_model_are_combined(tmp_path: Path):
             [{"name": "gaussian", "sigma": 1}, {"name": "gaussian", "sigma": 1.0}],
             "each value once",
         ),
+        (
+            "network",
+            ["mlp", {"name": "mlp"}],
+            "model.network: list each value once, got ['mlp', {'name': 'mlp'}]",
+        ),
+        ("network", ["mlp", {"name": "mlp", "hidden": [256.0, 256]}], "each value once"),
+        ("corruption", [{"name": "none"}, "none"], "model.corruption: list each value once"),
+        (
+            "likelihood",
+            [{"name": "gaussian", "sigma": "data"}, {"sigma": "data", "name": "gaussian"}],
+            "each value once",
+        ),
         ("likelihood", [SIGMAS[0], "poisson"], "model.likelihood: unknown likelihood 'poisson'"),
         (
             "likelihood",
@@ -228,7 +252,7 @@ def test_grids_of_the_model_are_combined(tmp_path: Path):
         (
             "corruption",
             {"name": "noise"},
-            "model.corruption: corruption 'noise': option 'sigma' (standard deviation of the noise) is missing",
+            "corruption 'noise': option 'sigma' (standard deviation of the noise) is missing",
         ),
         ("corruption", ["none", "blur"], "model.corruption: unknown corruption 'blur'; the corruptions are:"),
         ("initialization", "zeros", "model.initialization: unknown initialization 'zeros'"),

@@ -37,7 +37,7 @@ def digest(module: str) -> str:
 
 
 def test_the_closure_follows_imports(package: Path):
-    assert set(provenance.source_files("toy.inner.a")) == {"toy", "toy.inner", "toy.inner.a", "toy.base"}
+    assert set(provenance.source_files("toy.inner.a")) == {"toy.inner", "toy.inner.a", "toy.base"}
     assert set(provenance.source_files("toy.inner.b")) == {
         "toy",
         "toy.inner",
@@ -45,7 +45,7 @@ def test_the_closure_follows_imports(package: Path):
         "toy.inner.b",
         "toy.base",
     }
-    assert set(provenance.source_files("toy.inner.c")) == {"toy", "toy.inner", "toy.inner.c"}
+    assert set(provenance.source_files("toy.inner.c")) == {"toy.inner", "toy.inner.c"}
 
 
 def test_code_counts_words_do_not(package: Path):
@@ -55,6 +55,17 @@ def test_code_counts_words_do_not(package: Path):
     (package / "base.py").write_text("X = 2\n")
     after = {name: digest(f"toy.inner.{name}") for name in "abc"}
     assert {name: after[name] != before[name] for name in "abc"} == {"a": True, "b": True, "c": False}
+
+
+def test_what_a_metric_says_to_readers_does_not_count(package: Path):
+    (package / "base.py").write_text('TITLE = "A score"\nBLIND_TO = ("much",)\nRANGE = (0, 1)\n')
+    before = digest("toy.base")
+    (package / "base.py").write_text(
+        'TITLE = "The score"\nBLIND_TO = "this"\nCOST = "O(N)"\nRANGE = (0, 1)\n'
+    )
+    assert digest("toy.base") == before
+    (package / "base.py").write_text('TITLE = "A score"\nBLIND_TO = ("much",)\nRANGE = (0, 2)\n')
+    assert digest("toy.base") != before
 
 
 def code(package: Path, text: str) -> str:

@@ -31,7 +31,7 @@ def trial_of(store: Store, family: str = "beta_vae", **changes: Any) -> Trial:
     return make_trial(family, checksum=store.read_ready("digits").meta["checksum"], **changes)
 
 
-TOLD = [
+NEEDY = [
     (family, hyper)
     for family in families.names()
     for hyper in [
@@ -44,7 +44,7 @@ TOLD = [
     ]
     if needs_of(family, make_trial(family, hyper=hyper).hyper)
 ]
-"""Families, and their options, that have to be told something of every image."""
+"""Families, and their options, that need labels or factors of every image."""
 
 
 def small_params(**changes: Any) -> Params:
@@ -108,8 +108,8 @@ def test_the_precision_of_a_result_is_the_one_in_fact_used(digits_store: Store):
     assert digits_store.result("digits", trial.key)["precision"] == expected != "auto"
 
 
-@pytest.mark.parametrize(("family", "hyper"), TOLD)
-def test_a_family_is_told_the_places_of_values_among_those_that_occur(
+@pytest.mark.parametrize(("family", "hyper"), NEEDY)
+def test_a_family_gets_labels_and_factors_as_ranks_of_their_values(
     digits_store: Store, family: str, hyper: dict[str, Any]
 ):
     ready = digits_store.read_ready("digits")
@@ -138,14 +138,14 @@ def test_a_family_is_told_the_places_of_values_among_those_that_occur(
     assert digits_store.result("digits", trial.key)["status"] == "finished"
 
 
-@pytest.mark.parametrize(("family", "hyper"), TOLD)
+@pytest.mark.parametrize(("family", "hyper"), NEEDY)
 @pytest.mark.parametrize("has", ["labels", "factors", None])
 def test_a_family_is_refused_where_the_data_do_not_have_what_it_needs(
     digits_store: Store, family: str, hyper: dict[str, Any], has: str | None
 ):
     ready = digits_store.read_ready("digits")
-    known = {"labels": ready.labels, "factors": ready.labels[:, None]}
-    given = {has: known[has]} if has else {}
+    arrays = {"labels": ready.labels, "factors": ready.labels[:, None]}
+    given = {has: arrays[has]} if has else {}
     digits_store.write_ready(
         "digits", images=ready.images, **given, meta={"shape": [1, 8, 8], "storage": "uint8"}
     )
@@ -156,7 +156,8 @@ def test_a_family_is_refused_where_the_data_do_not_have_what_it_needs(
         assert {trial.family for trial in expand(params, there)} == {"vae", family}
         return
     (lacks,) = needs
-    message = f"families.{family}: it needs {lacks}, and data set 'digits' has {has or 'neither labels nor factors'}. Take the family"
+    known = has or "neither labels nor factors"
+    message = f"families.{family}: it needs {lacks}, and data set 'digits' has {known}. Remove the family"
     with pytest.raises(UserError, match=re.escape(message)):
         expand(params, there)
 

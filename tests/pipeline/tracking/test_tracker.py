@@ -1,4 +1,4 @@
-"""What ends up in MLflow, in a real SQLite store and on a real server; that nothing is logged twice or lost."""
+"""The content of MLflow in a real SQLite store and on a real server; nothing is logged twice or lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipeline.study.expansion import needs_of
 from pipeline.study.model import images_of, load_model, sampler_of
 from pipeline.study.trial import Trial
 from pipeline.tracking import address, run_record
-from pipeline.tracking import tracker as tracker_module
+from pipeline.tracking.sync import sync_runs
 from pipeline.tracking.tracker import Tracker
 from pipeline.training.pack import train
 from pipeline.training.run import record_failure
@@ -167,7 +167,7 @@ def check_study(uri: str, study: str, root: Path, trials: list[Trial]) -> None:
         first.finish_trial(trial, store.result("digits", trial.key), store.history(trial.dataset, trial.key))
     for _ in range(2):
         tracker = Tracker.open(uri, study, root)
-        tracker.sync(trials, store)
+        sync_runs(tracker, trials, store)
         for trial in trials:
             tracker.log_scores(trial, {"mig": 0.25, "rate": math.inf}, [picture])
 
@@ -237,7 +237,7 @@ def test_models_load_and_encode_as_trained(sqlite: str, root: Path, family: str)
     store = Store(root)
     trial = trial_of(store, family)
     list(train([trial], store))
-    Tracker.open(sqlite, "story", root).sync([trial], store)
+    sync_runs(Tracker.open(sqlite, "story", root), [trial], store)
     client = client_of(sqlite, root)
     _, children = runs(client, "story")
     uri = f"runs:/{children[trial.key].info.run_id}/model"
@@ -258,7 +258,7 @@ def test_models_load_and_encode_as_trained(sqlite: str, root: Path, family: str)
 def test_a_model_loads_where_this_repository_is_not(
     sqlite: str, root: Path, trials: list[Trial], tmp_path: Path
 ):
-    Tracker.open(sqlite, "story", root).sync(trials[:1], Store(root))
+    sync_runs(Tracker.open(sqlite, "story", root), trials[:1], Store(root))
     _, children = runs(client_of(sqlite, root), "story")
     program = (
         "import mlflow, sys\n"
@@ -303,12 +303,13 @@ def test_logging_that_was_cut_off_is_done_again(
         raise KeyboardInterrupt
 
     tracker = Tracker.open(sqlite, "story", root)
-    monkeypatch.setattr(tracker, "_model", cut_off)
-    with pytest.raises(KeyboardInterrupt):
-        tracker.sync([trial], store)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.tracking.tracker.log_model", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            sync_runs(tracker, [trial], store)
     client = client_of(sqlite, root)
     assert runs(client, "story")[1][trial.key].info.status == "RUNNING"
-    Tracker.open(sqlite, "story", root).sync([trial], store)
+    sync_runs(Tracker.open(sqlite, "story", root), [trial], store)
     (parent,), children = runs(client, "story")
     assert children[trial.key].info.status == parent.info.status == "FINISHED"
     check_history(client, children[trial.key], store.history("digits", trial.key))
@@ -333,7 +334,7 @@ def test_failed_and_diverged_trials_are_marked_and_succeed_in_the_same_run(
     assert children[diverged.key].data.tags["status"] == "diverged"
     assert children[diverged.key].data.tags["diverged_at"] == "7"
 
-    Tracker.open(sqlite, "story", root).sync([trial], store)
+    sync_runs(Tracker.open(sqlite, "story", root), [trial], store)
     _, children = runs(client, "story")
     assert children[trial.key].info.run_id == failed.info.run_id
     assert children[trial.key].info.status == "FINISHED"
@@ -347,7 +348,7 @@ def test_an_interrupted_trial_goes_on_in_its_run(sqlite: str, root: Path, store:
         tracker = Tracker.open(sqlite, "interrupted", root)
         tracker.start_trial(new)
         assert runs(client_of(sqlite, root), "interrupted")[1][new.key].info.status == "RUNNING"
-        tracker.sync([new], Store(root))
+        sync_runs(tracker, [new], Store(root))
         found = runs(client_of(sqlite, root), "interrupted")[1][new.key]
         assert (found.info.status, found.data.tags["status"]) == ("KILLED", "interrupted")
 
@@ -357,7 +358,7 @@ def test_a_failure_is_noted_once(sqlite: str, root: Path, store: Store, tmp_path
     own = Store(tmp_path / "own")
     record_failure(broken, own, "RuntimeError: broken", "traceback")
     for _ in range(2):
-        Tracker.open(sqlite, "story", root).sync([broken], own)
+        sync_runs(Tracker.open(sqlite, "story", root), [broken], own)
     _, children = runs(client_of(sqlite, root), "story")
     assert children[broken.key].info.status == "FAILED"
 
@@ -365,7 +366,7 @@ def test_a_failure_is_noted_once(sqlite: str, root: Path, store: Store, tmp_path
 def test_scores_that_change_are_logged_and_others_are_not(sqlite: str, root: Path, trials: list[Trial]):
     trial = trials[0]
     tracker = Tracker.open(sqlite, "story", root)
-    tracker.sync([trial], Store(root))
+    sync_runs(tracker, [trial], Store(root))
     tracker.log_scores(trial, {"mig": 0.25, "rate": math.inf})
     tracker.log_scores(trial, {"mig": 0.25, "rate": 2.0})
     client = client_of(sqlite, root)
@@ -378,7 +379,7 @@ def test_scores_that_change_are_logged_and_others_are_not(sqlite: str, root: Pat
 def test_runs_are_found_on_every_page(
     sqlite: str, root: Path, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(tracker_module, "PAGE", 2)
+    monkeypatch.setattr("pipeline.tracking.experiment.RUNS_PER_PAGE", 2)
     for _ in range(2):
         tracker = Tracker.open(sqlite, "story", root)
         for trial in trials:
@@ -389,14 +390,14 @@ def test_runs_are_found_on_every_page(
 def test_more_metrics_than_a_request_takes(
     sqlite: str, root: Path, trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(tracker_module, "BATCH", 7)
+    monkeypatch.setattr("pipeline.tracking.mlflow_run.METRICS_PER_REQUEST", 7)
     store, trial = Store(root), trials[0]
-    Tracker.open(sqlite, "story", root).sync([trial], store)
+    sync_runs(Tracker.open(sqlite, "story", root), [trial], store)
     client = client_of(sqlite, root)
     check_history(client, runs(client, "story")[1][trial.key], store.history("digits", trial.key))
 
 
-# --- stores that cannot be used ---------------------------------------------------------------------------------------
+# --- stores that cannot be used -----------------------------------------------------------------------------
 
 
 def test_a_server_that_is_down(root: Path):
@@ -422,7 +423,7 @@ def test_a_server_that_goes_away(
 ):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     tracker = Tracker.open(sqlite, "story", root)
-    tracker._client = MlflowClient(f"http://127.0.0.1:{free_port()}")
+    tracker.experiment.client = MlflowClient(f"http://127.0.0.1:{free_port()}")
     with pytest.raises(
         UserError, match=r"tracking\.uri: the MLflow store .* failed.*`dvc repro` logs what is missing"
     ):
@@ -444,7 +445,7 @@ def test_a_server_that_goes_away(
 def test_uris_that_cannot_be(root: Path, uri: str, message: str):
     (root / "file").write_text("")
     (root / "text").write_text("this is no database " * 100)
-    with pytest.raises(UserError, match=f"(?s)tracker.uri: .*{message}"):
+    with pytest.raises(UserError, match=rf"(?s)tracking\.uri: .*{message}"):
         Tracker.open(uri, "story", root)
 
 

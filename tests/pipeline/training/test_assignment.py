@@ -1,4 +1,4 @@
-"""Who trains with whom: every trial once, one data set per pack, work for every worker."""
+"""Trials are assigned to packs: every trial once, one data set per pack, work for every worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.study.params import Scheduling
 from pipeline.study.trial import Trial
-from pipeline.training.assignment import LONGEST, packs, smaller
+from pipeline.training.assignment import LONGEST, assign, limit_after
 from tests.pipeline.small_trials import SETTINGS, make_trial
 
 WORK = {"dsprites": 10.0, "digits": 1.0}
@@ -30,7 +30,7 @@ STUDY = [
 
 
 def packed(trials: list[Trial], slots: int = 2, failures: Any = None, **scheduling: Any) -> list[list[Trial]]:
-    found = packs(
+    found = assign(
         trials,
         lambda trial: WORK[trial.dataset] * trial.training.steps,
         Scheduling(**scheduling),
@@ -52,9 +52,7 @@ def test_every_trial_is_in_one_pack_and_no_worker_has_more_than_its_share(
     trials, slots: int, pack, gpu: float
 ):
     found = packed(trials, slots, pack=pack, gpu=gpu)
-    assert max(map(len, found)) <= -(
-        -len(trials) // slots
-    )  # so none waits for another that has more than its share
+    assert max(map(len, found)) <= -(-len(trials) // slots)  # rounded up
     if pack != "auto":
         assert max(map(len, found)) <= pack
 
@@ -120,4 +118,4 @@ def test_trials_whose_device_failed_are_packed_apart_in_smaller_packs(gpu: float
     ],
 )
 def test_half_as_many_after_a_failure(failure, limit):
-    assert smaller(failure) == limit
+    assert limit_after(failure) == limit

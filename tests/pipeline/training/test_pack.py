@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import vaecore.packing
+import vaecore.lockstep
 from pipeline.store.layout import Store
 from pipeline.study.trial import Trial
 from pipeline.training.pack import Event, Pack, PackFailed, train
@@ -135,7 +135,7 @@ def test_each_has_its_own_folder_and_log(digits_store: Store):
 def test_the_shares_of_a_workers_time_add_up(digits_store: Store, monkeypatch: pytest.MonkeyPatch):
     def slow(trainings: Sequence[Training]) -> list[Row | Exception]:
         time.sleep(0.05)
-        return vaecore.packing.advance(trainings)
+        return vaecore.lockstep.advance(trainings)
 
     monkeypatch.setattr("pipeline.training.pack.advance", slow)
     trials = [trial_of(digits_store, seed=seed) for seed in range(3)]
@@ -206,20 +206,20 @@ def a_checkpoint_of_another(store: Store, trial: Trial, patch: pytest.MonkeyPatc
 
 
 def a_full_disk(store: Store, trial: Trial, patch: pytest.MonkeyPatch) -> str:
-    take = Run.take
+    record = Run.record
 
     def fails(self: Run, row: Row) -> None:
         if self.trial.key == trial.key and row[0] == 20:
             raise OSError(28, "No space left on device")
-        take(self, row)
+        record(self, row)
 
-    patch.setattr(Run, "take", fails)
+    patch.setattr(Run, "record", fails)
     return "OSError: [Errno 28] No space left on device"
 
 
 def a_bug(store: Store, trial: Trial, patch: pytest.MonkeyPatch) -> str:
     def fails(trainings: Sequence[Training]) -> list[Row | Exception]:
-        outcomes = vaecore.packing.advance(trainings)
+        outcomes = vaecore.lockstep.advance(trainings)
         broken = [len(trainings) > 1 and i == 1 for i in range(len(trainings))]
         return [KeyError("beta") if b else row for b, row in zip(broken, outcomes, strict=True)]
 
@@ -256,10 +256,10 @@ def test_one_that_fails_does_not_disturb_the_others(
     assert_same(trials[1], digits_store, alone(trials[1]))
 
 
-def test_several_failures_are_told_together(digits_store: Store, monkeypatch: pytest.MonkeyPatch):
+def test_several_failures_are_raised_together(digits_store: Store, monkeypatch: pytest.MonkeyPatch):
     trials = [trial_of(digits_store, seed=seed) for seed in range(3)]
     monkeypatch.setattr(
-        Run, "take", lambda self, row: (_ for _ in ()).throw(ValueError(f"no {self.trial.seed}"))
+        Run, "record", lambda self, row: (_ for _ in ()).throw(ValueError(f"no {self.trial.seed}"))
     )
     _, error = until_failure(train(trials, digits_store, side_by_side=3))
     assert isinstance(error, PackFailed)
@@ -270,7 +270,7 @@ def failing_device(live: int) -> Callable[[Sequence[Training]], list[Row | Excep
     """``advance``, on a device that cannot hold so many."""
 
     def advance(trainings: Sequence[Training]) -> list[Row | Exception]:
-        outcomes = vaecore.packing.advance(trainings)
+        outcomes = vaecore.lockstep.advance(trainings)
         if len(trainings) >= live:
             outcomes[1] = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
         return outcomes
@@ -297,8 +297,8 @@ def test_a_device_failure_fails_all_that_train_and_halves_the_pack(
             assert digits_store.failure("digits", trial.key) is None
 
         events = events_of(trials, digits_store, side_by_side=4)
-    said = [event.content["text"] for event in events if event.kind == "line"]
-    assert said == ["digits: at most 2 of a pack of 6 train side by side: the device failed with more"]
+    messages = [event.content["text"] for event in events if event.kind == "message"]
+    assert messages == ["digits: at most 2 of a pack of 6 train side by side: the device failed with more"]
     for trial in trials:
         assert_same(trial, digits_store, alone(trial))
         assert digits_store.result("digits", trial.key)["together"] == 2
@@ -332,21 +332,23 @@ def test_a_trial_out_of_attempts_is_left_alone(digits_store: Store):
 def test_what_does_not_fit_into_memory_waits(digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch):
     trials = [trial_of(digits_store, seed=seed, steps=40 + 10 * seed) for seed in range(5)]
     pack = Pack(trials, digits_store, side_by_side=5)
-    # A trial takes 3 GB of 12.5; when three have, 3.5 are left, and another one needs 1.25 times 3.
+    # A trial uses 3 GB of 12.5; when three have, 3.5 are left, and another one needs 1.25 times 3.
     monkeypatch.setattr(
         "pipeline.training.pack.free_memory",
         lambda device: int(12.5e9 - 3e9 * sum(run.training is not None for run in pack.live)),
     )
     events = [event for some in pack.rounds() for event in some]
-    said = [event.content["text"] for event in events if event.kind == "line"]
-    assert said == ["digits: 3 of a pack of 5 fit into 12.5 GB of free memory; the others train after them"]
+    messages = [event.content["text"] for event in events if event.kind == "message"]
+    assert messages == [
+        "digits: 3 of a pack of 5 fit into 12.5 GB of free memory; the others train after them"
+    ]
     order = [(event.kind, event.key) for event in events if event.kind in ("started", "ended")]
     assert order[:4] == [("started", trial.key) for trial in trials[:3]] + [("ended", trials[0].key)]
     assert order[4] == ("started", trials[3].key)  # as soon as one had ended
     for position, trial in enumerate(trials):
         assert_same(trial, digits_store, alone(trial))
         assert digits_store.result("digits", trial.key)["together"] <= 3
-        assert (said[0] in log_of(trial, digits_store)) == (position >= 3)
+        assert (messages[0] in log_of(trial, digits_store)) == (position >= 3)
 
 
 @pytest.mark.parametrize("free", [None, 0])
@@ -357,7 +359,7 @@ def test_a_system_that_does_not_tell_and_one_without_memory(
     monkeypatch.setattr("pipeline.training.pack.free_memory", lambda device: free)
     events_of(trials, digits_store, side_by_side=3)
     together = {digits_store.result("digits", trial.key)["together"] for trial in trials}
-    assert together == {3}  # where nothing was seen to be taken, nothing is missed
+    assert together == {3}  # no memory was seen to be used, so none is missed
 
 
 def test_auto_grows_while_it_pays(digits_store: Store, alone, monkeypatch: pytest.MonkeyPatch):
@@ -370,7 +372,7 @@ def test_auto_grows_while_it_pays(digits_store: Store, alone, monkeypatch: pytes
         assert_same(trial, digits_store, alone(trial))
 
 
-def test_a_checkpoint_of_another_kind_of_device_is_not_taken_up(digits_store: Store, alone):
+def test_a_checkpoint_of_another_kind_of_device_is_not_used(digits_store: Store, alone):
     trial = trial_of(digits_store)
     rounds = train([trial], digits_store, checkpoint_seconds=0)
     for _ in range(3):
@@ -379,7 +381,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_not_taken_up(digits_store: St
     path = digits_store.run("digits", trial.key) / "checkpoint.pt"
     torch.save({**torch.load(path, weights_only=True), "device": "cuda"}, path)
     events_of([trial], digits_store)
-    assert "the checkpoint is of a run on cuda; training starts anew" in log_of(trial, digits_store)
+    assert "the checkpoint is of a run on cuda; training starts again" in log_of(trial, digits_store)
     assert_same(trial, digits_store, alone(trial))
 
 

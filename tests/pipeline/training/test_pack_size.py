@@ -1,4 +1,4 @@
-"""The number of trials side by side is found by the rates alone."""
+"""The number of trials side by side is found from the measured rates alone."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.training.pack_size import Growth
+from pipeline.training.pack_size import PackSize
 
 
 def found(rate: Callable[[int], float], largest: int, *, rounds: int = 60) -> list[int]:
-    """The sizes that were tried, where n trials together take ``rate(n)`` images/s and a round takes a second."""
-    growth, sizes = Growth(largest), []
+    """The sizes that are tried if n trials together process ``rate(n)`` images/s and a round takes 1 s."""
+    size, sizes = PackSize(largest), []
     for _ in range(rounds):
-        if [growth.size] != sizes[-1:]:
-            sizes.append(growth.size)
-        growth.measured(growth.size, round(rate(growth.size)), 1.0)
-    assert growth.settled
+        if [size.current] != sizes[-1:]:
+            sizes.append(size.current)
+        size.record_round(size.current, round(rate(size.current)), 1.0)
+    assert size.settled
     return sizes
 
 
@@ -37,30 +37,30 @@ def test_it_doubles_while_that_pays(rate: Callable[[int], float], largest: int, 
     assert found(rate, largest) == sizes
 
 
-def test_a_short_round_or_one_with_others_tells_nothing():
-    growth = Growth(8)
+def test_a_short_round_or_one_of_another_size_is_not_counted():
+    size = PackSize(8)
     for _ in range(10):
-        growth.measured(1, 10, 0.05)  # half a second in all
-    growth.measured(3, 10**9, 100.0)
-    assert (growth.size, growth.settled) == (1, False)
+        size.record_round(1, 10, 0.05)  # half a second in all
+    size.record_round(3, 10**9, 100.0)
+    assert (size.current, size.settled) == (1, False)
     for _ in range(10):
-        growth.measured(1, 10, 0.05)
-    assert growth.size == 2
+        size.record_round(1, 10, 0.05)
+    assert size.current == 2
 
 
 def test_a_given_number_stays():
-    growth = Growth(5, fixed=True)
-    growth.measured(5, 1, 100.0)
-    assert growth.size == 5
+    size = PackSize(5, fixed=True)
+    size.record_round(5, 1, 100.0)
+    assert size.current == 5
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-def test_memory_ends_the_growth(fixed: bool):
-    growth = Growth(8, fixed=fixed)
-    growth.stop(3)
-    assert growth.size == (3 if fixed else 1)
+def test_memory_limits_the_size(fixed: bool):
+    size = PackSize(8, fixed=fixed)
+    size.limit(3)
+    assert size.current == (3 if fixed else 1)
     for _ in range(20):
-        growth.measured(growth.size, 10**6 * growth.size, 10.0)
-    assert growth.size <= 3
-    growth.stop(0)
-    assert growth.size == 1
+        size.record_round(size.current, 10**6 * size.current, 10.0)
+    assert size.current <= 3
+    size.limit(0)
+    assert size.current == 1

@@ -1,4 +1,4 @@
-"""What a running study says of itself, and of trials whose worker died without a word."""
+"""The progress that the driver shows, and the reason that it finds for a worker that died silently."""
 
 from __future__ import annotations
 
@@ -12,21 +12,13 @@ from rich.console import Console
 
 from pipeline.study.trial import Trial
 from pipeline.training.driver import reason_of
-from pipeline.training.progress import Progress, duration
+from pipeline.training.progress import Progress
 from tests.pipeline.small_trials import SETTINGS, make_trial
 
 
 def trial_of(steps: int, seed: int, dataset: str = "digits") -> Trial:
     training = dataclasses.replace(SETTINGS, steps=steps)
     return make_trial("beta_vae", seed, hyper={"beta": 4}, dataset=dataset, training=training)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (3900, "1 h 05 min"), (360000, "100 h 00 min")],
-)
-def test_durations_read_well(seconds: float, text: str):
-    assert duration(seconds) == text
 
 
 def test_time_left_is_by_the_cost_of_what_is_done(monkeypatch: pytest.MonkeyPatch):
@@ -59,16 +51,16 @@ def test_the_table_shows_what_runs():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "the worker process ended without a word"),
-        ("", "the worker process ended without a word"),
+        (None, "the worker process ended without an error message"),
+        ("", "the worker process ended without an error message"),
         (
             "Failure # 1 (occurred at 2026-01-01_00-00-00)\nold\n"
             "Failure # 2 (occurred at 2026-01-01_00-01-00)\nThe actor died unexpectedly.\n\tclass_name: F\n",
             "The actor died unexpectedly.",
         ),
         (
-            "Failure # 1 (occurred at 2026-01-01_00-00-00)\nray::train()\nTraceback (most recent call last):\n"
-            '  File "a.py", line 1\nMemoryError: no room\n',
+            "Failure # 1 (occurred at 2026-01-01_00-00-00)\nray::train()\n"
+            'Traceback (most recent call last):\n  File "a.py", line 1\nMemoryError: no room\n',
             "MemoryError: no room",
         ),
     ],

@@ -55,12 +55,12 @@ def test_a_subset_keeps_what_it_names_and_all_of_the_rest():
     ("subset", "message"),
     [
         ({"colour": 1}, "no factor 'colour'; factors: shape, angle, x"),
-        ({"x": 0}, "'x' takes 1 to 4 values, got 0"),
-        ({"x": 5}, "'x' takes 1 to 4 values, got 5"),
-        ({"x": -1}, "'x' takes 1 to 4 values, got -1"),
+        ({"x": 0}, "'x' has 4 values: keep 1 to 4 of them, got 0"),
+        ({"x": 5}, "'x' has 4 values: keep 1 to 4 of them, got 5"),
+        ({"x": -1}, "'x' has 4 values: keep 1 to 4 of them, got -1"),
         ({"x": []}, "'x': the list is empty"),
         ({"x": [0, 4, -1]}, r"'x' has the indices 0 to 3, got \[-1, 4\]"),
-        ({"x": [1, 2, 1]}, r"'x': each index once, listed more than once: \[1\]"),
+        ({"x": [1, 2, 1]}, r"'x': list each index once; listed more than once: \[1\]"),
     ],
 )
 def test_what_cannot_be_kept_is_named(subset: dict, message: str):

@@ -45,7 +45,8 @@ def test_test_and_validation_are_apart_and_stratified():
     np.testing.assert_array_equal(found == TEST, hold_out(1000, 0.2, 0, labels))
     for label in (3, 5, 9):
         share = (labels == label).sum()
-        # each draw is off a class's exact share by less than one image, and the second draws from what the first left
+        # each draw is off a class's exact share by less than one image, and the second draws from what the
+        # first left
         assert abs((found[labels == label] == VALIDATION).sum() - 0.1 * share) < 2
 
 
@@ -60,7 +61,7 @@ def test_the_validation_part_does_not_move_the_test_part():
     np.testing.assert_array_equal(with_it == TEST, without == TEST)
 
 
-def test_a_given_test_part_is_taken_and_validation_is_drawn_beside_it():
+def test_a_fixed_test_part_is_kept_and_validation_is_drawn_from_the_rest():
     given = np.arange(100) >= 80
     found = parts(100, validation_fraction=0.1, test=given)
     assert found is not None
@@ -96,7 +97,7 @@ def test_combinations_are_images_that_have_all_of_their_values():
     assert {*left[:, 0]} == {0, 1, 2}, "every value is still seen: only their combination is not"
 
 
-def test_a_combination_of_what_there_is_not_is_refused():
+def test_a_combination_of_unknown_factors_is_refused():
     factors = factor_table((3, 2))
     with pytest.raises(ValueError, match="there is no factor 'colour'; factors: shape, scale"):
         combined(factors, ("shape", "scale"), (3, 2), {"colour": [0]})

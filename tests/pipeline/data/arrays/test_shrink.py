@@ -1,4 +1,4 @@
-"""Averaging areas: block means where sizes divide, and in general the mean of the picture painted much finer."""
+"""Averaging areas: block means if sizes divide; else the mean of the picture painted much finer."""
 
 from __future__ import annotations
 

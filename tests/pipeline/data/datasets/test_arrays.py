@@ -1,4 +1,4 @@
-"""arrays: the user's arrays arrive value for value, whatever the file; or an error names the array and the cure."""
+"""arrays: the user's arrays arrive value for value, or an error names the array and the cure."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def save(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return saved
 
 
-# --- images -----------------------------------------------------------------------------------------------------------
+# --- images -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -167,10 +167,10 @@ def test_chunks_are_read_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert asked == [(0, 5), (5, 10), (10, 15)]
 
 
-# --- factors, labels, attributes --------------------------------------------------------------------------------------
+# --- factors, labels, attributes ----------------------------------------------------------------------------
 
 
-def test_what_is_known_of_the_images_is_taken_by_its_name(save: Any):
+def test_factors_labels_and_attributes_are_found_by_their_names(save: Any):
     given = {"factors": FACTORS, "labels": np.arange(12) % 4, "attributes": RNG.normal(size=(12, 2))}
     prepared = arrived(
         save(images=GREY, **given),
@@ -189,7 +189,7 @@ def test_what_is_known_of_the_images_is_taken_by_its_name(save: Any):
     assert prepared.places is None
 
 
-def test_what_is_not_wanted_is_left_out(tmp_path: Path):
+def test_members_set_to_false_are_left_out(tmp_path: Path):
     path = npz(tmp_path / "own.npz", images=GREY, factors=FACTORS, labels=np.array(["x"] * 12))
     prepared = arrived(path, factors=False, labels=False)
     assert prepared.factors is None
@@ -259,7 +259,7 @@ def test_a_shuffled_grid_is_prepared_whole(tmp_path: Path, monkeypatch: pytest.M
     np.testing.assert_array_equal(ready.images, np.packbits(BITS.reshape(12, -1), axis=1))
 
 
-# --- what cannot be ---------------------------------------------------------------------------------------------------
+# --- what cannot be -----------------------------------------------------------------------------------------
 
 NAN = np.where(np.arange(12)[:, None, None] == 7, np.nan, GREY / 255)
 
@@ -270,8 +270,8 @@ NAN = np.where(np.arange(12)[:, None, None] == 7, np.nan, GREY / 255)
         ({"pictures": GREY}, r"no 'images'\. It has:\n  pictures: uint8 \[12, 10, 10\]\nSet `images`"),
         ({"images": GREY.reshape(12, 100)}, r"images: uint8 \[12, 100\]; images are \[N, H, W\]"),
         ({"images": GREY[:0]}, r"images: uint8 \[0, 10, 10\]; there are no images"),
-        ({"images": GREY[:, :9]}, "images: 10×9 pixels, and networks take squares. Cut or pad"),
-        ({"images": GREY[:, :7, :7]}, "7×7 pixels, and networks take 8 to 128"),
+        ({"images": GREY[:, :9]}, "images: 10×9 pixels, and networks need squares. Cut or pad"),
+        ({"images": GREY[:, :7, :7]}, "7×7 pixels, and networks need 8 to 128"),
         ({"images": np.zeros((2, 130, 130), np.float32) + 0.5}, "130×130 pixels.*`image_size: 64`"),
         ({"images": np.zeros((2, 3, 10, 3), np.uint8)}, "may be the channels. Set `channels`"),
         ({"images": np.zeros((2, 10, 10, 4), np.uint8)}, r"uint8 \[2, 10, 10, 4\]; axis 1 or axis 3 should"),
@@ -303,7 +303,7 @@ NAN = np.where(np.arange(12)[:, None, None] == 7, np.nan, GREY / 255)
         ({"images": GREY, "attributes": np.full((12, 1), 1e39)}, "row 0, column 0 is 1e"),
     ],
 )  # fmt: skip
-def test_arrays_that_cannot_be_taken_are_named_with_the_cure_when_they_are_fetched(
+def test_fetching_names_unusable_arrays_and_the_cure(
     tmp_path: Path, members: dict[str, np.ndarray], message: str
 ):
     path = npz(tmp_path / "own.npz", **members)
@@ -390,7 +390,7 @@ def test_a_damaged_member_is_an_error(tmp_path: Path):
         arrived(path)
 
 
-def test_a_member_that_declares_more_than_it_holds_takes_no_memory(tmp_path: Path):
+def test_a_member_that_declares_more_than_it_holds_needs_no_memory(tmp_path: Path):
     path = npz(tmp_path / "own.npz", images=GREY)
     with zipfile.ZipFile(path, "a") as archive, archive.open("factors.npy", "w") as file:
         header = {"descr": "<i8", "fortran_order": False, "shape": (12, 10**15)}
@@ -440,7 +440,7 @@ def test_names_that_do_not_fit_are_an_error(tmp_path: Path, options: dict[str, A
         ({"path": "x", "factor_names": ["a", "b", "a"]}, "listed more than once: a"),
         ({"path": "x", "labels": True}, "labels"),
         ({"path": "x", "channels": "middle"}, "'auto', 'first' or 'last'"),
-        ({"path": "x", "image_size": 200}, "networks take images of 8 to 128"),
+        ({"path": "x", "image_size": 200}, "networks need images of 8 to 128"),
         ({"path": "x", "crop": True}, "Extra inputs"),
     ],
 )
@@ -449,10 +449,10 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: st
         Options.model_validate(options)
 
 
-# --- fetching ---------------------------------------------------------------------------------------------------------
+# --- fetching -----------------------------------------------------------------------------------------------
 
 
-def test_the_manifest_says_what_was_found_and_the_file_is_looked_through_once(
+def test_the_manifest_says_what_was_found_and_the_file_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = npz(tmp_path / "own.npz", images=BITS, labels=np.arange(12))
@@ -468,11 +468,11 @@ def test_the_manifest_says_what_was_found_and_the_file_is_looked_through_once(
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_a_file_that_has_changed_since_is_an_error_and_fetching_takes_note_of_it(tmp_path: Path):
+def test_a_file_that_has_changed_since_is_an_error_until_fetch_runs_again(tmp_path: Path):
     path = npz(tmp_path / "own.npz", images=BITS, others=GREY)
     options, raw = Options(path=str(path)), tmp_path / "arrays"
     arrays.fetch(options, raw)
-    with pytest.raises(UserError, match=r"'images' was looked at, and images is 'others' now.*fetch@arrays"):
+    with pytest.raises(UserError, match=r"fetch read 'images', and images is 'others' now.*fetch@arrays"):
         arrays.prepare(Options(path=str(path), images="others"), raw)
     npz(path, images=GREY)
     with pytest.raises(UserError, match=r"own\.npz has changed.*dvc repro --force fetch@arrays"):

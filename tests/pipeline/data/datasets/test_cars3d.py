@@ -26,18 +26,18 @@ CARS = ["car_010_mesh", "car_002_mesh", "car_199_mesh"]
 LISTED = ["car_199_mesh", "car_002_mesh", "car_010_mesh"]
 
 
-# --- the format, byte by byte -----------------------------------------------------------------------------------------
+# --- the format, byte by byte -------------------------------------------------------------------------------
 
 
 def element(kind: int, content: bytes) -> bytes:
-    """MATLAB 5's data element: type, number of bytes, content, filled up to 8 bytes; up to 4 bytes of content go with those."""
+    """MATLAB 5's data element: type, size, content padded to 8 bytes; up to 4 bytes go with the size."""
     if len(content) <= 4:
         return struct.pack("<HH4s", kind, len(content), content)
     return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
 
 
 def matlab(*, compressed: bool = True, **arrays: np.ndarray) -> bytes:
-    """A MATLAB 5 file of arrays uint8 (miMATRIX 14, miCOMPRESSED 15; mxUINT8_CLASS 9), first index fastest."""
+    """A MATLAB 5 file of arrays uint8 (miMATRIX 14, miCOMPRESSED 15; mxUINT8_CLASS 9), column-major."""
     written = (
         b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(116) + bytes(8) + struct.pack("<H2s", 0x0100, b"IM")
     )
@@ -83,7 +83,7 @@ def archive(path: Path, content: dict[str, bytes]) -> None:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """``published(members)``: such an archive is the official one, in a folder that serves it; options that fetch it."""
+    """``published(members)``: a folder with such an archive as the official one."""
     monkeypatch.setattr(cars3d, "SIZES", SMALL)
 
     def publish(content: dict[str, bytes] | bytes) -> Path:
@@ -107,7 +107,7 @@ def prepared(mirror: Path, **more: object):
     return cars3d.prepare(options, mirror.parent / "raw")
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("listed", [LISTED, None])
@@ -132,7 +132,7 @@ def test_the_published_layout_is_read_to_the_grid(published, listed: list[str] |
         np.testing.assert_array_equal(image, original.transpose(2, 0, 1))
 
 
-def test_images_are_64_pixels_large_unless_asked_otherwise(published):
+def test_images_are_64_pixels_large_by_default(published):
     mirror = published(members())
     full = whole(prepared(mirror, image_size=128))
     np.testing.assert_array_equal(whole(prepared(mirror)), shrink(full, 64))
@@ -155,7 +155,7 @@ def test_the_official_archive_is_fetched_once(published):
     assert path.stat().st_mtime_ns == before
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 
 def changed(name: str, content: bytes | None) -> dict[str, bytes]:
@@ -206,7 +206,7 @@ def test_other_cars_than_there_should_be_are_refused(published, content: dict[st
 def test_foreign_files_and_cut_archives_are_refused(published, tmp_path: Path):
     archive(tmp_path / "whole.tar.gz", members())
     cut = (tmp_path / "whole.tar.gz").read_bytes()
-    for content, message in ((b"<html>" * 200, "neither a zip nor a tar"), (cut[:-3000], "cut short")):
+    for content, message in ((b"<html>" * 200, "not a gzip file"), (cut[:-3000], "end-of-stream marker")):
         with pytest.raises(UserError, match=message):
             whole(prepared(published(content)))
 
@@ -227,7 +227,7 @@ def test_sizes_that_cannot_be_are_refused(size: int):
         cars3d.Options(image_size=size)
 
 
-def test_the_card_tells_of_the_true_data_set():
+def test_the_card_describes_the_true_data_set():
     assert dict(cars3d.ABOUT.factors) == {"elevation": 4, "azimuth": 24, "object_type": 183}
     assert np.prod(list(cars3d.ABOUT.factors.values())) == 17_568
     assert [file.checksum for file in cars3d.ABOUT.files] == ["md5:4e866a7919c1beedf53964e6f7a23686"]

@@ -1,4 +1,4 @@
-"""CelebA: a small archive and lists in the official layout, brought by hand, become images, factors and parts."""
+"""CelebA: a small archive and lists in the official layout become images, factors and parts."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ COUNT = 7
 PARTS = [0, 0, 0, 0, 1, 2, 2]
 ARCHIVE, ATTRIBUTES, PARTITION = (file.name for file in celeba.FILES)
 HEADER = (
-    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair Blurry "
-    "Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male "
-    "Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks "
-    "Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace "
-    "Wearing_Necktie Young "
+    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair "
+    "Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup "
+    "High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose "
+    "Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair Wearing_Earrings Wearing_Hat "
+    "Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young "
 )
 # The first row of the official file.
-FIRST = "-1  1  1 -1 -1 -1 -1 -1 -1 -1 -1  1 -1 -1 -1 -1 -1 -1  1  1 -1  1 -1 -1  1 -1 -1  1 -1 -1 -1  1  1 -1  1 -1  1 -1 -1  1"
+FIRST = (
+    "-1  1  1 -1 -1 -1 -1 -1 -1 -1 -1  1 -1 -1 -1 -1 -1 -1  1  1 "
+    "-1  1 -1 -1  1 -1 -1  1 -1 -1 -1  1  1 -1  1 -1  1 -1 -1  1"
+)
 
 
 def encoded(pixels: np.ndarray, form: str = "JPEG") -> bytes:
@@ -113,7 +116,7 @@ def decoded(official: Official) -> np.ndarray:
     return np.stack([np.asarray(Image.open(io.BytesIO(content))) for content in official.faces.values()])
 
 
-# --- images -----------------------------------------------------------------------------------------------------------
+# --- images -------------------------------------------------------------------------------------------------
 
 
 def test_the_middle_148_pixels_are_averaged_to_64(official: Official, tmp_path: Path):
@@ -191,22 +194,25 @@ def test_a_member_that_is_no_aligned_face_is_named(
 
 def test_an_archive_without_a_face_or_in_another_folder_is_refused(official: Official, tmp_path: Path):
     for members, message in (
-        (dict(list(official.faces.items())[:-1]), "no member 'img_align_celeba/000007.jpg'. It has 6 files"),
-        ({name.partition("/")[2]: face for name, face in official.faces.items()}, "no member 'img_align_"),
+        (dict(list(official.faces.items())[:-1]), "no item named 'img_align_celeba/000007.jpg'"),
+        (
+            {name.partition("/")[2]: face for name, face in official.faces.items()},
+            "no item named 'img_align_",
+        ),
     ):
         official.put(ARCHIVE, archive(members))
         with pytest.raises(UserError, match=message):
             whole(official.prepared(tmp_path / "raw"))
 
 
-def test_what_is_no_archive_is_refused(official: Official, tmp_path: Path):
+def test_another_file_than_an_archive_is_refused(official: Official, tmp_path: Path):
     for content in (b"<!DOCTYPE html>", archive(official.faces)[:-100]):
         official.put(ARCHIVE, content)
         with pytest.raises(UserError, match=ARCHIVE):
             whole(official.prepared(tmp_path / "raw"))
 
 
-# --- factors and parts ------------------------------------------------------------------------------------------------
+# --- factors and parts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
@@ -221,9 +227,20 @@ def test_attributes_are_factors(official: Official, tmp_path: Path, end: str):
     # The woman on the first image: who knows the data set knows these.
     has = [name for name, index in zip(prepared.factor_names, prepared.factors[0], strict=True) if index == 1]
     assert has == [
-        "Arched_Eyebrows", "Attractive", "Brown_Hair", "Heavy_Makeup", "High_Cheekbones", "Mouth_Slightly_Open", "No_Beard",
-        "Pointy_Nose", "Smiling", "Straight_Hair", "Wearing_Earrings", "Wearing_Lipstick", "Young",
-    ]  # fmt: skip
+        "Arched_Eyebrows",
+        "Attractive",
+        "Brown_Hair",
+        "Heavy_Makeup",
+        "High_Cheekbones",
+        "Mouth_Slightly_Open",
+        "No_Beard",
+        "Pointy_Nose",
+        "Smiling",
+        "Straight_Hair",
+        "Wearing_Earrings",
+        "Wearing_Lipstick",
+        "Young",
+    ]
     written = [line.split()[1:] for line in attribute_list().splitlines()[2:]]
     np.testing.assert_array_equal(prepared.factors, (np.array(written) == "1").astype(int))
 
@@ -240,7 +257,7 @@ def test_the_official_test_images_are_the_test_part(official: Official, tmp_path
     assert again.tolist() == prepared.official_test.tolist()
 
 
-def test_the_official_parts_are_taken(official: Official, tmp_path: Path):
+def test_the_official_parts_are_used(official: Official, tmp_path: Path):
     store = Store(tmp_path)
     official.prepared(store.raw("celeba"))
     meta = preprocess.prepare("celeba", celeba.Options(), store)
@@ -273,19 +290,22 @@ def test_a_test_part_is_drawn_or_made_of_attributes(official: Official, tmp_path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("7\n", "8\n", 1), "line 1: the number of images, 7, is expected, found '8'"),
+        (lambda text: text.replace("7\n", "8\n", 1), "line 1: expected the number of images, 7, found '8'"),
         (lambda text: "", "line 1: .*found ''"),
-        (lambda text: text.replace("Bald Bangs", "Bangs Bald"), "line 2: the names of the 40 attributes"),
+        (
+            lambda text: text.replace("Bald Bangs", "Bangs Bald"),
+            "line 2: expected the names of the 40 attributes",
+        ),
         (lambda text: text.replace(HEADER + "\n", ""), "line 2: .* found '000001.jpg -1 1 1"),
-        (lambda text: text.replace(" 1 -1", " 1  0", 1), "line 3: a name and 40 times 1 or -1"),
-        (lambda text: text.replace("000001.jpg -1", "000001.jpg"), "line 3: a name and 40 times"),
+        (lambda text: text.replace(" 1 -1", " 1  0", 1), "line 3: expected a name and 40 times 1 or -1"),
+        (lambda text: text.replace("000001.jpg -1", "000001.jpg"), "line 3: expected a name and 40 times"),
         (lambda text: text.replace("000002", "000001"), "6 images are listed, expected 7"),
         (lambda text: text.partition("000007")[0], "6 images are listed, expected 7"),
         (lambda text: text + f"000008.jpg {FIRST}\n", "line 10: more than 7 images"),
         (lambda text: "7,names\n1,2,3", "line 1:"),
         (lambda text: "PK\x03\x04\x00\udcff", "line 1:"),
     ],
-)  # fmt: skip
+)
 def test_another_list_of_attributes_is_refused(
     official: Official, tmp_path: Path, change: Callable[[str], str], message: str
 ):
@@ -297,15 +317,18 @@ def test_another_list_of_attributes_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("jpg 2", "jpg 3", 1), "line 6: a name and 0, 1 or 2 .* found '000006.jpg 3'"),
-        (lambda text: text.replace("jpg 0", "jpg", 1), "line 1: a name and 0, 1 or 2"),
+        (
+            lambda text: text.replace("jpg 2", "jpg 3", 1),
+            "line 6: expected a name and 0, 1 or 2, found '000006.jpg 3'",
+        ),
+        (lambda text: text.replace("jpg 0", "jpg", 1), "line 1: expected a name and 0, 1 or 2"),
         (lambda text: "image_id partition\n" + text, "line 1: .*found 'image_id partition'"),
         (lambda text: text.replace("000003", "000008"), "7 images are listed, expected 7; 000003.jpg is not"),
         (lambda text: text.partition("000007")[0], "6 images are listed, expected 7; 000007.jpg is not"),
         (lambda text: text + "000008.jpg 0\n", "8 images are listed, expected 7"),
         (lambda text: "", "0 images are listed"),
     ],
-)  # fmt: skip
+)
 def test_another_list_of_parts_is_refused(
     official: Official, tmp_path: Path, change: Callable[[str], str], message: str
 ):
@@ -314,14 +337,14 @@ def test_another_list_of_parts_is_refused(
         official.prepared(tmp_path / "raw")
 
 
-# --- bringing the files -----------------------------------------------------------------------------------------------
+# --- bringing the files -------------------------------------------------------------------------------------
 
 
 def states(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
-def test_files_are_taken_from_the_folder_once(official: Official, tmp_path: Path):
+def test_files_are_copied_from_the_folder_once(official: Official, tmp_path: Path):
     raw = tmp_path / "raw"
     official.prepared(raw)
     before = states(raw)
@@ -334,7 +357,7 @@ def test_files_are_taken_from_the_folder_once(official: Official, tmp_path: Path
     assert states(raw) == before
 
 
-def test_files_are_taken_from_the_downloads_of_all_data_sets(
+def test_files_are_copied_from_the_downloads_of_all_data_sets(
     official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv(DOWNLOADS, str(official.folder))
@@ -364,7 +387,7 @@ def test_without_the_files_it_is_said_what_to_bring_from_where_to_where(
     if downloads:
         monkeypatch.setenv(DOWNLOADS, downloads)
     raw = tmp_path / "raw"
-    with pytest.raises(UserError, match="has to be brought by hand") as raised:
+    with pytest.raises(UserError, match="has to be downloaded by hand") as raised:
         celeba.fetch(celeba.Options(), raw)
     message = str(raised.value)
     for name in (ARCHIVE, ATTRIBUTES, PARTITION):
@@ -374,7 +397,7 @@ def test_without_the_files_it_is_said_what_to_bring_from_where_to_where(
     assert not raw.exists()
 
 
-def test_only_what_is_lacking_is_asked_for_and_nothing_is_copied_before_all_are_there(
+def test_the_error_names_only_missing_files_and_nothing_is_copied_before_all_are_there(
     official: Official, tmp_path: Path
 ):
     (official.folder / PARTITION).unlink()
@@ -393,14 +416,16 @@ def test_a_damaged_file_in_its_place_is_replaced(official: Official, tmp_path: P
     raw = tmp_path / "celeba"
     official.prepared(raw)
     (raw / ARCHIVE).write_bytes((raw / ARCHIVE).read_bytes()[:-5])
-    with pytest.raises(UserError, match=f"{ARCHIVE} is missing, or not what was fetched.*fetch@celeba"):
+    with pytest.raises(UserError, match=f"{ARCHIVE} is missing, or its checksum differs.*fetch@celeba"):
         celeba.prepare(celeba.Options(), raw)
     with pytest.raises(UserError, match=f"{ARCHIVE} is another file"):
         celeba.fetch(celeba.Options(), raw)
     assert len(whole(official.prepared(raw))) == COUNT
 
 
-def test_a_folder_that_is_none_is_told(official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_path_that_is_no_folder_is_an_error(
+    official: Official, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     listed = "list_attr_celeba.txt"
     named = str(official.folder / listed)
     with pytest.raises(UserError, match=rf"{listed}, which datasets.celeba.folder .* is not a folder"):
@@ -412,7 +437,7 @@ def test_a_folder_that_is_none_is_told(official: Official, tmp_path: Path, monke
         celeba.fetch(celeba.Options(), tmp_path / "raw")
 
 
-# --- options ----------------------------------------------------------------------------------------------------------
+# --- options ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -425,9 +450,9 @@ def test_a_folder_that_is_none_is_told(official: Official, tmp_path: Path, monke
         ({"crop": 148.0}, "valid integer"),
         ({"crop": 32}, r"image_size \(64\) is larger than crop \(32\)"),
         ({"image_size": 160}, r"image_size \(160\) is larger than crop \(148\)"),
-        ({"image_size": 7}, "to 8 at the least"),
+        ({"image_size": 7}, "to 8 or more"),
         ({"image_size": 218}, "scaled down only, from 178"),
-        ({"folder": "https://example.org/celeba"}, "a folder on this machine is wanted"),
+        ({"folder": "https://example.org/celeba"}, "must be a folder on this machine"),
         ({"mirror": "https://example.org/celeba"}, "Extra inputs"),
         ({"split": "validation"}, "'official' or 'drawn'"),
     ],

@@ -1,4 +1,5 @@
-"""3D Chairs: the archive in the published layout is read to its grid; every view is asked for; crops are central."""
+"""3D Chairs: an archive in the published layout becomes a grid; a missing view is an error; crops are
+central."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ ARCHIVE = "rendered_chairs.tar"
 SECOND = f"rendered_chairs/{MODELS[1]}/renders/image_001_p020_t011_r096.png"
 
 
-# --- the format, byte by byte -----------------------------------------------------------------------------------------
+# --- the format, byte by byte -------------------------------------------------------------------------------
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -63,7 +64,7 @@ def render(model: int, elevation: int, turn: int, side: int = SIDE) -> np.ndarra
 
 
 def views(side: int = SIDE) -> dict[str, bytes]:
-    """The archive's content, models and views in no order. Files of the second elevation are counted from 32, as published."""
+    """The archive's content, unordered. Files of the second elevation are counted from 32, as published."""
     content = {"rendered_chairs/all_chair_names.mat": b"not looked at"}
     for model in (2, 0, 1):
         for elevation in (1, 0):
@@ -105,11 +106,12 @@ def prepared(mirror: Path, content: dict[str, bytes] | None = None, **more: obje
     return chairs3d.prepare(options, mirror.parent / "raw")
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 def test_the_published_layout_is_read_to_the_grid(mirror: Path):
-    """Every image is where its factors say, whatever order the archive has, and models are numbered by name."""
+    """Every image is at the place of its factors, whatever the archive's order; models are numbered by
+    name."""
     checksum = archive(mirror, views())
     folder = mirror.parent / "raw"
     with serving(mirror) as address:
@@ -127,7 +129,7 @@ def test_the_published_layout_is_read_to_the_grid(mirror: Path):
         np.testing.assert_array_equal(image, render(*factors).transpose(2, 0, 1))
 
 
-def test_images_are_the_middle_of_a_render_64_pixels_large_unless_asked_otherwise(mirror: Path):
+def test_images_are_the_centre_of_a_render_64_pixels_large_by_default(mirror: Path):
     full = whole(prepared(mirror, views(side=440), image_size=None))
     options = chairs3d.Options(mirror=str(mirror))
     chairs3d.fetch(options, mirror.parent / "raw")
@@ -181,14 +183,14 @@ def test_the_archive_that_came_first_is_the_one_that_is_expected(mirror: Path):
     checksum = archive(mirror, changed)
     np.testing.assert_array_equal(whole(prepared(mirror)), first)
     raw.write_bytes((mirror / ARCHIVE).read_bytes())
-    with pytest.raises(UserError, match="not what was fetched"):
+    with pytest.raises(UserError, match="its checksum differs"):
         chairs3d.prepare(chairs3d.Options(), raw.parent)
     assert (whole(prepared(mirror, checksum=checksum)) != first).any(axis=(1, 2, 3)).nonzero()[
         0
     ].tolist() == [7]
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 
 def without(*names: str) -> dict[str, bytes]:
@@ -198,16 +200,25 @@ def without(*names: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (without(f"{MODELS[1]}/renders/image_001_p020_t011_r096.png"), f"{MODELS[1]}' lacks p020 t011: 1 of 6 views"),
+        (
+            without(f"{MODELS[1]}/renders/image_001_p020_t011_r096.png"),
+            f"{MODELS[1]}' lacks p020 t011: 1 of 6 views",
+        ),
         (without("t000_r096.png"), f"{MODELS[0]}' lacks p020 t000, p030 t000: 2 of 6 views"),
-        (without("p030_t000_r096.png", "p030_t011_r096.png", "p030_t023_r096.png", "p020_t000_r096.png"), r"p030 t011, \.\.\.: 4"),
-        (views() | {SECOND.replace("t011", "t012"): b""}, "has views that are not known here, p020 t012: 1 of 6"),
-        (views() | {SECOND.replace("image_001", "image_002"): b""}, "image_002_p020_t011_r096.png' are the same view"),
+        (
+            without("p030_t000_r096.png", "p030_t011_r096.png", "p030_t023_r096.png", "p020_t000_r096.png"),
+            r"p030 t011, \.\.\.: 4",
+        ),
+        (views() | {SECOND.replace("t011", "t012"): b""}, "has unknown views p020 t012: 1 of 6"),
+        (
+            views() | {SECOND.replace("image_001", "image_002"): b""},
+            "image_002_p020_t011_r096.png' are the same view",
+        ),
         ({name: data for name, data in views().items() if MODELS[1] not in name}, "of 3 models .*, found 2"),
         ({"rendered_chairs/all_chair_names.mat": b""}, "of 3 models .*, found 0"),
         ({f"renders/{name}": data for name, data in views().items()}, "of 3 models .*, found 0"),
     ],
-)  # fmt: skip
+)
 def test_models_and_views_that_are_not_there_are_named(mirror: Path, content: dict[str, bytes], message: str):
     with pytest.raises(UserError, match=f"{ARCHIVE}.*{message}.*fetch@chairs3d"):
         prepared(mirror, content)
@@ -220,18 +231,18 @@ FLIPPED = SOUND[:300] + bytes([SOUND[300] ^ 1]) + SOUND[301:]
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no sound PNG image: it begins otherwise"),
-        (b"\xff\xd8\xff\xe0JFIF", "is no sound PNG image: it begins otherwise"),
-        (SOUND[:20], "is no sound PNG image"),
-        (SOUND[:500], "is no sound PNG image"),
-        (SOUND[:-12], "is no sound PNG image"),
-        (FLIPPED, "is no sound PNG image: broken PNG file"),
+        (b"", "is no valid PNG image: it does not begin like one"),
+        (b"\xff\xd8\xff\xe0JFIF", "is no valid PNG image: it does not begin like one"),
+        (SOUND[:20], "is no valid PNG image"),
+        (SOUND[:500], "is no valid PNG image"),
+        (SOUND[:-12], "is no valid PNG image"),
+        (FLIPPED, "is no valid PNG image: broken PNG file"),
         (png(render(1, 0, 1)[:, :30]), f"it is 30×{SIDE}, expected a square"),
         (png(render(1, 0, 1)[:30, :30]), f"has 30 pixels along a side, the first render {SIDE}"),
         (png(render(1, 0, 1)[:, :, :1], bits=16), "more than 8 bits"),
         (
             SOUND[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)) + SOUND[33:],
-            "is no sound PNG image: .*(expected a square of up to|exceeds limit)",
+            "is no valid PNG image: .*(expected a square of up to|exceeds limit)",
         ),
     ],
 )
@@ -243,7 +254,7 @@ def test_images_that_are_damaged_or_others_are_named(mirror: Path, content: byte
 def test_foreign_files_and_cut_archives_are_refused(mirror: Path):
     archive(mirror, views())
     cut = (mirror / ARCHIVE).read_bytes()[:-20_000]
-    for content, message in ((b"<html>" * 200, "neither a zip nor a tar"), (cut, "cut short")):
+    for content, message in ((b"<html>" * 200, "neither a tar nor a tar.gz"), (cut, "cut short")):
         (mirror / ARCHIVE).write_bytes(content)
         with pytest.raises(UserError, match=message):
             prepared(mirror, checksum=f"sha256:{hashlib.sha256(content).hexdigest()}")
@@ -272,12 +283,12 @@ def test_options_that_cannot_be_are_refused(options: dict, message: str):
         chairs3d.Options.model_validate(options)
 
 
-def test_the_card_tells_of_the_true_data_set():
+def test_the_card_describes_the_true_data_set():
     assert dict(chairs3d.ABOUT.factors) == {"model": 1393, "elevation": 2, "rotation": 31}
     assert np.prod(list(chairs3d.ABOUT.factors.values())) == 86_366
     angles = (
-        "000 011 023 034 046 058 069 081 092 104 116 127 139 150 162 174 185 197 209 220 232 243 255 267 278 290 301 313 "
-        "325 336 348"
+        "000 011 023 034 046 058 069 081 092 104 116 127 139 150 162 174 185 197 209 220 232 243 255 267 278 "
+        "290 301 313 325 336 348"
     )
     assert " ".join(f"{angle:03}" for angle in chairs3d.ROTATIONS) == angles
     assert [file.checksum for file in chairs3d.ABOUT.files] == [None]

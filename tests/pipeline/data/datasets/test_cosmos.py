@@ -1,4 +1,4 @@
-"""COSMOS galaxies: light as GalSim's own reader makes it, stamps as their attributes say, noise of the σ that is promised."""
+"""COSMOS galaxies: light equal to GalSim's, stamps that fit their attributes, noise of the stated σ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from pipeline.data.datasets import cosmos
 from pipeline.data.files.download import DOWNLOADS
-from pipeline.data.shared import galaxies
+from pipeline.data.shared import galaxies, stamps
 from pipeline.errors import UserError
 from tests.pipeline.whole import serving, whole
 
@@ -56,7 +56,7 @@ def small_ones(catalogue: galaxies.Catalogue) -> np.ndarray:
     )
 
 
-# --- light ------------------------------------------------------------------------------------------------------------
+# --- light --------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_example_is_the_genuine_one(shared: Path):
@@ -100,7 +100,7 @@ def test_cuts_are_those_of_galsim(catalogue: galaxies.Catalogue, sample: str, ne
 
 
 def test_fewer_frequencies_change_no_grey_level(catalogue: galaxies.Catalogue):
-    """Against GalSim's own accuracy, for galaxies with bright wings, which the shorter period folds in; a level is 1/255."""
+    """Against GalSim's own accuracy, for galaxies with bright wings, which the shorter period folds in."""
     wide = np.flatnonzero((galaxies.half_light(catalogue) > 0.8) & (galaxies.half_light(catalogue) < 1.6))
     for row in wide[:4]:
         light = galaxies.profile(catalogue, row)
@@ -132,7 +132,7 @@ def test_larger_pixels_hold_the_light_of_the_small_ones(catalogue: galaxies.Cata
         )  # GalSim's own kvalue accuracy is 1e-3
 
 
-# --- stamps -----------------------------------------------------------------------------------------------------------
+# --- stamps -------------------------------------------------------------------------------------------------
 
 
 def test_stamps_are_described(raw: Path):
@@ -185,8 +185,10 @@ def test_the_angle_is_that_of_the_second_moments(raw: Path, catalogue: galaxies.
     images = whole(prepared)[:, 0] / 255
     kept = np.resize(cosmos._kept(catalogue, options)[0], 178)
     q, n = catalogue["sersicfit"][kept, 3], catalogue["sersicfit"][kept, 2]
-    elongated = (catalogue["use_bulgefit"][kept] == 0) & (q < 0.6) & (n < 3) & (catalogue["hlr"][kept, 0] > 0.2)  # fmt: skip
-    mirrored = cosmos.poses(178, 3)[1][elongated]
+    elongated = (
+        (catalogue["use_bulgefit"][kept] == 0) & (q < 0.6) & (n < 3) & (catalogue["hlr"][kept, 0] > 0.2)
+    )
+    mirrored = stamps.poses(178, 3).mirrored[elongated]
     assert min(mirrored.sum(), (~mirrored).sum()) > 5
     y, x = np.indices((64, 64)) - 31.5
     window = np.exp(-(x**2 + y**2) / (2 * 8**2))  # round: it hides the stamp's corners, and has no direction
@@ -229,7 +231,8 @@ def test_noise_is_white_and_of_the_known_sigma(raw: Path, noise: float, size: in
     n = sky.size
     assert n > 3_000
     assert prepared.noise_sigma == noise
-    # The standard error of a standard deviation is σ / √(2n); rounding adds 0.2 % at the most; light less than 1/510.
+    # The standard error of a standard deviation is σ / √(2n); rounding adds 0.2 % at the most; light less
+    # than 1/510.
     assert sky.std() == pytest.approx(noise, rel=4 / np.sqrt(2 * n) + 0.002)
     assert sky.mean() == pytest.approx(5 * noise, abs=4 * noise / np.sqrt(n) + 1 / 510)
     centred = sky - sky.mean()
@@ -246,7 +249,7 @@ def test_a_stamp_depends_on_the_seed_and_its_number_alone(raw: Path, monkeypatch
     again = cosmos.prepare(cosmos.Options(stamps=30), raw)
     images = whole(one)
     np.testing.assert_array_equal(images, whole(again))
-    monkeypatch.setattr(cosmos, "BLOCK", 7)
+    monkeypatch.setattr(stamps, "BLOCK", 7)
     fewer = cosmos.prepare(cosmos.Options(stamps=20), raw)
     np.testing.assert_array_equal(whole(fewer), images[:20])
     np.testing.assert_array_equal(fewer.attributes, one.attributes[:20])
@@ -255,10 +258,10 @@ def test_a_stamp_depends_on_the_seed_and_its_number_alone(raw: Path, monkeypatch
     assert (other.attributes[:, 7:] != one.attributes[:20, 7:]).all()
 
 
-def test_stamps_are_drawn_as_they_are_asked_for(raw: Path, monkeypatch: pytest.MonkeyPatch):
+def test_stamps_are_drawn_block_by_block(raw: Path, monkeypatch: pytest.MonkeyPatch):
     drawn = []
     draw = galaxies.stamp
-    monkeypatch.setattr(cosmos, "BLOCK", 5)
+    monkeypatch.setattr(stamps, "BLOCK", 5)
     monkeypatch.setattr(galaxies, "stamp", lambda *given, **more: drawn.append(1) or draw(*given, **more))
     blocks = iter(cosmos.prepare(cosmos.Options(stamps=1_000_000), raw).blocks)
     assert not drawn
@@ -266,7 +269,7 @@ def test_stamps_are_drawn_as_they_are_asked_for(raw: Path, monkeypatch: pytest.M
     assert len(drawn) == 5
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------
 
 
 def test_the_example_is_verified_and_fetching_repairs_it(tmp_path: Path):
@@ -286,7 +289,7 @@ def test_the_example_is_verified_and_fetching_repairs_it(tmp_path: Path):
 
 def test_an_incomplete_installation_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cosmos, "SHIPPED", tmp_path)
-    with pytest.raises(UserError, match=r"_fits\.fits is missing, or not as it was published"):
+    with pytest.raises(UserError, match=r"_fits\.fits is missing, or differs from the published file"):
         cosmos.fetch(cosmos.Options(), tmp_path / "cosmos")
 
 
@@ -298,7 +301,7 @@ def test_without_galsim_the_error_says_what_to_install(raw: Path, monkeypatch: p
 
 
 def copied(folder: Path, sample: str, **changed: Any) -> Path:
-    """The example's tables under the names of a full sample; ``changed``: column -> function of its values."""
+    """The example's tables under a full sample's names; ``changed``: column -> function of its values."""
     folder.mkdir(parents=True, exist_ok=True)
     for ours, theirs in zip((FITS, SELECTION), cosmos.tables(sample), strict=True):
         with fits.open(cosmos.SHIPPED / ours, memmap=False) as tables:
@@ -309,7 +312,7 @@ def copied(folder: Path, sample: str, **changed: Any) -> Path:
 
 
 @pytest.mark.parametrize("inside", ["", "COSMOS_25.2_training_sample"])
-def test_tables_of_ones_own_are_taken(tmp_path: Path, inside: str, raw: Path):
+def test_the_users_own_tables_are_used(tmp_path: Path, inside: str, raw: Path):
     copied(tmp_path / "own.fits" / inside, "25.2")  # a name that GalSim's own reader stumbles over
     options = cosmos.Options(sample="25.2", path=str(tmp_path / "own.fits"), stamps=3)
     folder = tmp_path / "x_fits" / "cosmos"
@@ -321,7 +324,7 @@ def test_tables_of_ones_own_are_taken(tmp_path: Path, inside: str, raw: Path):
     assert prepared.details["galaxies"] == 89
     np.testing.assert_array_equal(whole(prepared), whole(cosmos.prepare(cosmos.Options(stamps=3), raw)))
     (folder / cosmos.tables("25.2")[0]).write_bytes(b"other")
-    with pytest.raises(UserError, match="not what was fetched"):
+    with pytest.raises(UserError, match="its checksum differs"):
         cosmos.prepare(options, folder)
 
 
@@ -385,7 +388,7 @@ def _fewer(path: Path) -> None:
         (_fewer, r"different galaxies \(90 and 100 rows"),
     ],
 )
-def test_what_is_no_catalogue_is_refused(tmp_path: Path, damage: Any, message: str):
+def test_other_files_are_refused(tmp_path: Path, damage: Any, message: str):
     path = copied(tmp_path / "own", "23.5")
     damage(path / cosmos.tables("23.5")[0])
     options = cosmos.Options(sample="23.5", path=str(path))
@@ -397,7 +400,7 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path, damage: Any, message: s
 
 def test_a_folder_without_the_tables_is_an_error(tmp_path: Path):
     (tmp_path / cosmos.tables("23.5")[0]).write_bytes(b"")
-    with pytest.raises(UserError, match=r"has not both real_galaxy_catalog_23\.5_fits\.fits and"):
+    with pytest.raises(UserError, match=r"does not have both real_galaxy_catalog_23\.5_fits\.fits and"):
         cosmos.fetch(cosmos.Options(sample="23.5", path=str(tmp_path)), tmp_path / "cosmos")
 
 
@@ -409,11 +412,11 @@ def test_a_catalogue_without_a_galaxy_to_draw_is_an_error(tmp_path: Path):
         cosmos.prepare(options, tmp_path / "cosmos")
 
 
-# --- downloads --------------------------------------------------------------------------------------------------------
+# --- downloads ----------------------------------------------------------------------------------------------
 
 
 def archive(path: Path, sample: str, *, without: str = "") -> None:
-    """A small archive laid out as the real ones: a folder with the tables, a README, and images that nobody needs here."""
+    """A small archive in the layout of the real ones: a folder with the tables, a README and images."""
     unpacked = copied(path.parent / "unpacked", sample)
     folder = f"COSMOS_{sample}_training_sample"
     main = f"real_galaxy_catalog_{sample}.fits"
@@ -462,7 +465,7 @@ def test_a_full_sample_is_downloaded_and_its_tables_alone_are_kept(
     assert prepared.source == "https://doi.org/10.5281/zenodo.3242143"
 
 
-def test_a_mirror_is_asked_first(tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch):
+def test_a_mirror_is_tried_first(tmp_path: Path, server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch):
     served(server[0], "http://127.0.0.1:9", "25.2", monkeypatch)
     options = cosmos.Options(sample="25.2", mirror=server[1], stamps=1)
     cosmos.fetch(options, tmp_path / "cosmos")
@@ -474,7 +477,7 @@ def test_an_archive_without_the_tables_is_refused_and_not_kept(
     tmp_path: Path, server: tuple[Path, str], sample: str, monkeypatch: pytest.MonkeyPatch
 ):
     served(*server, sample, monkeypatch, without=cosmos.tables(sample)[1])
-    with pytest.raises(UserError, match="has not both"):
+    with pytest.raises(UserError, match="does not have both"):
         cosmos.fetch(cosmos.Options(sample=sample), tmp_path / "cosmos")
     assert not any((tmp_path / "cosmos").iterdir())
     served(*server, sample, monkeypatch)
@@ -486,11 +489,11 @@ def test_another_archive_than_the_known_one_is_refused(
 ):
     published = served(*server, "25.2", monkeypatch)
     published.write_bytes(published.read_bytes()[:-1])
-    with pytest.raises(UserError, match="not the file that is expected"):
+    with pytest.raises(UserError, match="not the expected file"):
         cosmos.fetch(cosmos.Options(sample="25.2"), tmp_path / "cosmos")
 
 
-# --- options ----------------------------------------------------------------------------------------------------------
+# --- options ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -498,8 +501,8 @@ def test_another_archive_than_the_known_one_is_refused(
     [
         ({"sample": "24"}, "'example', '23.5' or '25.2'"),
         ({"sample": 23.5}, "'example', '23.5' or '25.2'"),
-        ({"path": "x"}, "path is of no use for the example"),
-        ({"mirror": "x"}, "mirror is of no use for the example"),
+        ({"path": "x"}, "path has no effect on the example"),
+        ({"mirror": "x"}, "mirror has no effect on the example"),
         ({"sample": "25.2", "path": "x", "mirror": "y"}, "remove mirror"),
         ({"stamps": 0}, "greater than or equal to 1"),
         ({"noise": 0.001}, "rounding to 8 bits is part of the noise"),

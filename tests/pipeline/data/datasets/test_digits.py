@@ -34,14 +34,14 @@ def test_images_and_labels_are_those_of_scikit_learn(raw: Path):
 
 
 def test_fetching_again_changes_nothing(raw: Path):
-    before = (raw / digits.FILE).stat().st_mtime_ns
+    before = (raw / digits.TABLE).stat().st_mtime_ns
     digits.fetch(digits.Options(), raw)
-    assert (raw / digits.FILE).stat().st_mtime_ns == before
-    assert [path.name for path in raw.iterdir()] == [digits.FILE]
+    assert (raw / digits.TABLE).stat().st_mtime_ns == before
+    assert [path.name for path in raw.iterdir()] == [digits.TABLE]
 
 
 def test_a_damaged_file_is_an_error_and_fetching_repairs_it(raw: Path):
-    path = raw / digits.FILE
+    path = raw / digits.TABLE
     path.write_text(path.read_text().replace("0,0,5", "0,0,6", 1))
     with pytest.raises(UserError, match=r"digits\.csv.*\n?.*dvc repro --force fetch@digits"):
         digits.prepare(digits.Options(), raw)

@@ -1,4 +1,4 @@
-"""dSprites: drawn, it is the published data set; read from a file in the published layout, it is that file."""
+"""dSprites: drawn images are the published ones; an official file is read as it is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from pipeline.data.arrays.grid import factor_table, rows, select
 from pipeline.data.arrays.shrink import shrink
-from pipeline.data.datasets import dsprites
-from pipeline.data.shared import sprites
+from pipeline.data.datasets.dsprites import Options
+from pipeline.data.shared import dsprites, sprites
 from pipeline.errors import UserError
 from tests.pipeline.whole import whole
 
@@ -30,11 +30,11 @@ def unpacked(packed: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def drawn(tmp_path: Path) -> Path:
-    dsprites.fetch(dsprites.Options(), tmp_path / "dsprites")
+    dsprites.fetch(Options(), tmp_path / "dsprites")
     return tmp_path / "dsprites"
 
 
-# --- geometry ---------------------------------------------------------------------------------------------------------
+# --- geometry -----------------------------------------------------------------------------------------------
 
 
 def test_genuine_frames_are_met_pixel_for_pixel():
@@ -49,7 +49,7 @@ def test_genuine_frames_are_met_pixel_for_pixel():
 
 
 def test_all_images_have_the_published_number_of_lit_pixels_and_are_drawn_in_seconds():
-    """The published mean makes 128,328,862; the rules' own figure is 2 more. Drawing takes about 2 s of one core."""
+    """The published mean makes 128,328,862; the rules give 2 more. Drawing needs about 2 s of one core."""
     images, lit = 0, 0
     started = time.process_time()
     spent = 0.0
@@ -73,7 +73,7 @@ def test_the_last_orientation_is_the_first():
 
 
 def test_no_vertex_is_so_near_a_rounding_tie_that_machines_could_differ():
-    """Cosines differ by some 1e-16 between machines, so coordinates by some 1e-12 lattice steps: ties are 1e-7 away."""
+    """Cosines differ by 1e-16 between machines, so coordinates by 1e-12 lattice steps; ties are 1e-7 away."""
     nearest = 1.0
     for outline in sprites.OUTLINES.values():
         for scale in range(6):
@@ -85,12 +85,12 @@ def test_no_vertex_is_so_near_a_rounding_tie_that_machines_could_differ():
     assert nearest > 1e-7
 
 
-# --- preparing --------------------------------------------------------------------------------------------------------
+# --- preparing ----------------------------------------------------------------------------------------------
 
 
 def test_a_subset_is_a_full_grid_of_the_images_it_names(drawn: Path):
     subset = {"shape": [0, 2], "scale": 3, "orientation": 5, "pos_x": [31, 0], "pos_y": 4}
-    prepared = dsprites.prepare(dsprites.Options(subset=subset), drawn)
+    prepared = dsprites.prepare(Options(subset=subset), drawn)
     images = whole(prepared)
     kept = prepared.details["factor_indices"]
     assert prepared.factor_names == ("shape", "scale", "orientation", "pos_x", "pos_y")
@@ -110,14 +110,14 @@ def test_a_subset_is_a_full_grid_of_the_images_it_names(drawn: Path):
 
 def test_scaled_down_images_are_averages_of_the_drawn_ones(drawn: Path):
     subset = {"orientation": 3, "pos_x": 3, "pos_y": 3}
-    large = dsprites.prepare(dsprites.Options(subset=subset), drawn)
-    small = dsprites.prepare(dsprites.Options(subset=subset, image_size=24), drawn)
+    large = dsprites.prepare(Options(subset=subset), drawn)
+    small = dsprites.prepare(Options(subset=subset, image_size=24), drawn)
     assert (small.storage, small.shape) == ("uint8", (1, 24, 24))
     np.testing.assert_array_equal(whole(small), shrink(255 * unpacked(whole(large))[:, None], 24))
 
 
 def test_no_evenly_spaced_choice_of_orientations_holds_the_first_one_twice(drawn: Path):
-    options = dsprites.Options(subset={"orientation": 39, "scale": 1, "pos_x": [16], "pos_y": [16]})
+    options = Options(subset={"orientation": 39, "scale": 1, "pos_x": [16], "pos_y": [16]})
     kept = dsprites.prepare(options, drawn).details["factor_indices"]
     assert kept["orientation"] == list(range(39))
 
@@ -126,7 +126,7 @@ def test_no_evenly_spaced_choice_of_orientations_holds_the_first_one_twice(drawn
 def test_a_damaged_geometry_is_an_error_and_fetching_repairs_it(drawn: Path, content: str | None):
     path = drawn / dsprites.GEOMETRY
     path.unlink() if content is None else path.write_text(content)
-    options = dsprites.Options(subset={"orientation": 1, "pos_x": 1, "pos_y": 1})
+    options = Options(subset={"orientation": 1, "pos_x": 1, "pos_y": 1})
     with pytest.raises(UserError, match="fetch@dsprites"):
         dsprites.prepare(options, drawn)
     dsprites.fetch(options, drawn)
@@ -134,7 +134,7 @@ def test_a_damaged_geometry_is_an_error_and_fetching_repairs_it(drawn: Path, con
     assert json.loads(path.read_text())["outlines"].keys() == {"square", "ellipse", "heart"}
 
 
-# --- the official file ------------------------------------------------------------------------------------------------
+# --- the official file --------------------------------------------------------------------------------------
 
 
 def official_file(path: Path, sizes: dict[str, int], **replaced: np.ndarray) -> np.ndarray:
@@ -151,9 +151,9 @@ def official_file(path: Path, sizes: dict[str, int], **replaced: np.ndarray) -> 
     return images
 
 
-def options_for(path: Path, **more: object) -> dsprites.Options:
+def options_for(path: Path, **more: object) -> Options:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return dsprites.Options.model_validate(
+    return Options.model_validate(
         {"source": "official", "url": str(path), "checksum": f"sha256:{digest}", **more}
     )
 
@@ -241,14 +241,14 @@ def test_a_raw_file_that_was_cut_is_an_error_and_fetching_repairs_it(tmp_path: P
     assert len(whole(dsprites.prepare(options, tmp_path / "dsprites"))) == 144
 
 
-# --- options ----------------------------------------------------------------------------------------------------------
+# --- options ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"subset": {"colour": 1}}, "there is no factor 'colour'; factors: shape, scale"),
-        ({"subset": {"scale": 7}}, "factor 'scale' takes 1 to 6 values, got 7"),
+        ({"subset": {"scale": 7}}, "factor 'scale' has 6 values: keep 1 to 6 of them, got 7"),
         ({"subset": {"scale": [0, 0]}}, "listed more than once"),
         ({"subset": {"pos_x": [32]}}, "has the indices 0 to 31"),
         ({"subset": {"pos_x": 2.5}}, "valid integer"),
@@ -260,10 +260,10 @@ def test_a_raw_file_that_was_cut_is_an_error_and_fetching_repairs_it(tmp_path: P
         ({"source": "painted"}, "'drawn' or 'official'"),
         ({"sauce": "drawn"}, "Extra inputs"),
         ({"url": "x.npz"}, "set source to official"),
-        ({"source": "official", "url": "ftp://example.org/x.npz"}, "ftp:// is not known"),
+        ({"source": "official", "url": "ftp://example.org/x.npz"}, "ftp:// is not supported"),
         ({"source": "official", "checksum": "7da33b31"}, "should match pattern"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict, message: str):
     with pytest.raises(ValidationError, match=message):
-        dsprites.Options.model_validate(options)
+        Options.model_validate(options)

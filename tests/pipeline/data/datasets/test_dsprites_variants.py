@@ -1,4 +1,4 @@
-"""Colour-, Noisy- and Scream-dSprites: dSprites in store, dressed when they are drawn, through fetch, preprocess and training."""
+"""Colour-, Noisy- and Scream-dSprites through fetch, preprocess and training."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_picture_is_scikit_learns_at_half_its_size(tmp_path: Path):
     np.testing.assert_array_equal(data.picture[:, 5, 10], (block + 2) // 4)
 
 
-def test_another_picture_is_taken_as_it_is_and_makes_another_data_set(tmp_path: Path):
+def test_another_picture_is_used_unscaled_and_makes_another_data_set(tmp_path: Path):
     pixels = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "mine.png")
     _, data = ready("scream_dsprites", tmp_path, picture=str(tmp_path / "mine.png"))
@@ -120,7 +120,7 @@ def test_pictures_that_are_missing_small_or_none_are_errors(tmp_path: Path):
     with pytest.raises(UserError, match=r"no image that can be read"):
         ready("scream_dsprites", tmp_path, picture=str(tmp_path / "text.png"))
     Image.new("RGB", (100, 63)).save(tmp_path / "small.png")
-    with pytest.raises(UserError, match=r"small\.png has 63×100 pixels; backgrounds of 64×64"):
+    with pytest.raises(UserError, match=r"small\.png has 63×100 pixels, and backgrounds of 64×64"):
         ready("scream_dsprites", tmp_path, picture=str(tmp_path / "small.png"))
     with pytest.raises(ValidationError, match="not an address"):
         scream_dsprites.Options(picture="https://example.org/scream.jpg")

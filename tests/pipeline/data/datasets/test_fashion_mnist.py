@@ -1,4 +1,4 @@
-"""Fashion-MNIST where it is not MNIST (what they share is in test_mnist.py): its names, its files, its neighbour's."""
+"""Fashion-MNIST's own names and files; test_mnist.py tests what it shares with MNIST."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def arrived(mine: Path, **options: Any) -> Any:
     return folder.prepare(given, raw)
 
 
-# --- what arrives -----------------------------------------------------------------------------------------------------
+# --- what arrives -------------------------------------------------------------------------------------------
 
 
 def test_images_arrive_in_the_order_of_their_names(mine: Path):
@@ -132,7 +132,7 @@ def test_grey_is_what_has_equal_channels_however_it_is_stored(mine: Path):
     )
 
 
-def test_one_image_in_colour_makes_all_of_them_rgb_unless_grey_is_asked_for(mine: Path):
+def test_one_image_in_colour_makes_all_of_them_rgb_unless_grey_is_set(mine: Path):
     fill(mine, {"a.png": stored(GREY[0]), "b.png": stored(COLOUR[1])})
     images = whole(arrived(mine))
     np.testing.assert_array_equal(images[0], np.stack([GREY[0]] * 3))
@@ -172,7 +172,7 @@ def test_hidden_files_are_passed_over_and_others_left_out_and_listed_once(
     fill(mine, {".hidden.png": b"no image", "Thumbs.db": b"", ".git/x.png": b"", "__MACOSX/._a.png": b""})
     assert arrived(mine).count == 1
     assert (
-        "left out, no images by their endings: list.csv, notes.txt, sub/readme.md\n"
+        "left out, because their endings are not those of images: list.csv, notes.txt, sub/readme.md\n"
         in capsys.readouterr().out
     )
     fill(mine, {f"{number}.txt": b"" for number in range(9)})
@@ -193,7 +193,7 @@ def test_images_come_in_pieces(mine: Path, monkeypatch: pytest.MonkeyPatch):
     assert [len(block) for block in blocks] == [2, 2]
 
 
-def test_what_the_user_says_of_them_is_their_card(mine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_card_has_the_users_title_licence_and_citation(mine: Path, monkeypatch: pytest.MonkeyPatch):
     fill(mine, {"x/a.png": stored(GREY[0]), "y/a.png": stored(GREY[1])})
     monkeypatch.chdir(mine.parent)
     options = Options(path="mine", title="Shapes", licence="CC0", citation="me, 2026")
@@ -207,7 +207,7 @@ def test_what_the_user_says_of_them_is_their_card(mine: Path, monkeypatch: pytes
     np.testing.assert_array_equal(store.read_ready("folder", verify=True).images[:, 0], GREY[:2])
 
 
-# --- fetching ---------------------------------------------------------------------------------------------------------
+# --- fetching -----------------------------------------------------------------------------------------------
 
 
 def test_the_manifest_says_what_was_found_and_is_written_once(mine: Path):
@@ -250,9 +250,7 @@ def test_fetching_again_decodes_only_what_is_new(mine: Path, monkeypatch: pytest
         (lambda mine: (mine / "0.png").write_bytes(stored(GREY[5])), r"0\.png: new since"),
     ],
 )
-def test_what_has_changed_since_is_an_error_and_fetching_takes_note_of_it(
-    mine: Path, change: Any, message: str
-):
+def test_what_has_changed_since_is_an_error_until_fetch_runs_again(mine: Path, change: Any, message: str):
     fill(mine, {"a.png": stored(GREY[0]), "b.png": stored(GREY[1])})
     options, raw = Options(path=str(mine)), mine.parent / "folder"
     folder.fetch(options, raw)
@@ -276,7 +274,7 @@ def test_a_damaged_manifest_is_an_error_and_fetching_repairs_it(mine: Path, cont
     assert folder.prepare(options, raw).count == 1
 
 
-# --- what cannot be ---------------------------------------------------------------------------------------------------
+# --- what cannot be -----------------------------------------------------------------------------------------
 
 NO_IMAGE = r"is no image, or a damaged or truncated one"
 TRANSPARENT = Image.fromarray(np.dstack([COLOUR[0], GREY[0]]))
@@ -312,22 +310,20 @@ FRAMES = {"save_all": True, "append_images": [Image.fromarray(COLOUR[1])]}
         ("a.png", stored(COLOUR[0], "PNG", **FRAMES), "it has 2 frames"),
         ("a.webp", stored(COLOUR[0], "WEBP", **FRAMES), "it has 2 frames"),
         ("a.tif", stored(COLOUR[0], "TIFF", **FRAMES), "it has 2 frames"),
-        ("a.png", stored(GREY[0, :12]), r"16×12 pixels, and networks take squares.*`crop: true`"),
-        ("a.png", stored(GREY[0, :7, :7]), "7×7 pixels, and networks take 8 to 128"),
+        ("a.png", stored(GREY[0, :12]), r"16×12 pixels, and networks need squares.*`crop: true`"),
+        ("a.png", stored(GREY[0, :7, :7]), "7×7 pixels, and networks need 8 to 128"),
         ("a.png", stored(np.zeros((129, 129), np.uint8)), "129×129.*`image_size: 64`"),
-        ("a.heic", b"", "images of this kind are not read. Convert it to PNG"),
+        ("a.heic", b"", "this image format is not supported. Convert it to PNG"),
     ],
 )
-def test_an_image_that_cannot_be_taken_is_named_with_its_cure_when_it_is_fetched(
-    mine: Path, name: str, content: bytes, message: str
-):
+def test_fetching_names_an_unusable_image_and_the_cure(mine: Path, name: str, content: bytes, message: str):
     fill(mine, {name: content})
     with pytest.raises(UserError, match=rf"(?s){name}\b.*{message}"):
         folder.fetch(Options(path=str(mine)), mine.parent / "raw")
     assert not (mine.parent / "raw").exists()
 
 
-def test_an_opaque_alpha_channel_is_taken_and_of_several_pictures_of_a_camera_the_first(mine: Path):
+def test_an_opaque_alpha_channel_is_accepted_and_the_first_of_a_cameras_pictures_is_read(mine: Path):
     opaque = Image.fromarray(np.dstack([COLOUR[0], np.full((16, 16), 255, np.uint8)]))
     fill(mine, {"a.png": stored(opaque), "b.jpg": stored(COLOUR[0], "MPO", quality=95, **FRAMES)})
     images = whole(arrived(mine)).astype(int)
@@ -355,12 +351,12 @@ def test_a_decompression_bomb_is_not_unpacked(mine: Path, side: int):
         ([], r"has no image: no file that ends in \.png, \.jpg"),
         (["a.txt", "b.md"], r"has no image: .*It has 2 other files: a\.txt, b\.md"),
         (["a.png", "x/b.png"], r"images in itself \(a\.png\) and in sub-folders \(x/b\.png\)"),
-        (["x/a.png", "y/b.png", "z/c.txt"], r"z has no image, and would be a label"),
+        (["x/a.png", "y/b.png", "z/c.txt"], r"z has no image, .* would be a label"),
         (["x/a.png", "x/b.png"], r"in one sub-folder, x, .* Set path to \S+mine/x"),
         (["x/y/a.png", "z/b.png"], r"x/y/a\.png: sub-folders are labels, one level of them"),
     ],
 )
-def test_a_folder_that_says_no_clear_thing_is_an_error(mine: Path, names: list[str], message: str):
+def test_an_ambiguous_folder_is_an_error(mine: Path, names: list[str], message: str):
     fill(mine, {name: stored(GREY[0]) for name in names})
     with pytest.raises(UserError, match=message):
         folder.fetch(Options(path=str(mine)), mine.parent / "raw")
@@ -401,8 +397,8 @@ def test_masks_of_0_and_1_are_black_images_and_an_error(mine: Path):
     [
         ({}, "path"),
         ({"path": "x", "colour": "gray"}, "'auto', 'grey' or 'rgb'"),
-        ({"path": "x", "image_size": 7}, "8 at the least"),
-        ({"path": "x", "image_size": 129}, "networks take images of 8 to 128 pixels"),
+        ({"path": "x", "image_size": 7}, "to 8 or more"),
+        ({"path": "x", "image_size": 129}, "networks need images of 8 to 128 pixels"),
         ({"path": "x", "crop": "yes"}, "valid boolean"),
         ({"path": "x", "mirror": "y"}, "Extra inputs"),
     ],

@@ -17,6 +17,7 @@ from pipeline import preprocess
 from pipeline.data.arrays.shrink import shrink
 from pipeline.data.datasets import fashion_mnist, mnist
 from pipeline.data.files.download import DOWNLOADS, holds
+from pipeline.data.shared import mnist as layout
 from pipeline.errors import UserError
 from pipeline.store import npy
 from pipeline.store.layout import Store
@@ -27,7 +28,7 @@ NAMES = [f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("i
 
 
 class Published:
-    """A web server with small files of a data set: 30 training and 20 test images, three and two of each class."""
+    """A web server with a small data set: 30 training and 20 test images, three and two of each class."""
 
     def __init__(self, module: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.module, self.folder, self.monkeypatch = module, folder, monkeypatch
@@ -35,8 +36,8 @@ class Published:
         rng = np.random.default_rng(len(self.name))
         self.images = rng.integers(0, 256, (50, 28, 28), dtype=np.uint8)
         self.labels = np.concatenate([rng.permutation(30) % 10, rng.permutation(20) % 10])
-        monkeypatch.setattr(mnist, "TRAIN", 30)
-        monkeypatch.setattr(mnist, "TEST", 20)
+        monkeypatch.setattr(layout, "TRAIN", 30)
+        monkeypatch.setattr(layout, "TEST", 20)
         for part, rows in (("train", slice(0, 30)), ("t10k", slice(30, 50))):
             self.put(f"{part}-images-idx3-ubyte.gz", self.image_file(self.images[rows]))
             self.put(f"{part}-labels-idx1-ubyte.gz", self.label_file(self.labels[rows]))
@@ -142,7 +143,7 @@ def test_images_in_place_of_labels_and_cut_files_are_refused(published: Publishe
     labels = published.label_file(published.labels[30:])
     published.put("t10k-labels-idx1-ubyte.gz", published.image_file(published.images[30:]))
     with pytest.raises(
-        UserError, match=r"t10k-labels-idx1-ubyte.gz.* begins with 0x00000803, not 0x00000801"
+        UserError, match=r"t10k-labels-idx1-ubyte.gz.* begins with 0x00000803, expected 0x00000801"
     ):
         published.prepared(tmp_path / "raw")
     published.put("t10k-labels-idx1-ubyte.gz", labels)
@@ -162,12 +163,12 @@ def test_a_raw_file_that_was_cut_is_an_error_and_fetching_repairs_it(published: 
     raw = tmp_path / published.name
     published.prepared(raw)
     (raw / NAMES[2]).write_bytes((raw / NAMES[2]).read_bytes()[:-5])
-    with pytest.raises(UserError, match=f"{NAMES[2]} is missing, or not what .* fetch@{published.name}"):
+    with pytest.raises(UserError, match=f"{NAMES[2]} is missing, or its checksum .* fetch@{published.name}"):
         published.module.prepare(published.module.Options(), raw)
     np.testing.assert_array_equal(whole(published.prepared(raw)), published.images[:, None])
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
+# --- parts --------------------------------------------------------------------------------------------------
 
 
 def test_validation_is_drawn_from_the_official_training_images(
@@ -206,8 +207,8 @@ def test_a_drawn_test_part_is_of_all_images(published: Published, tmp_path: Path
         ({"test_fraction": 0.2}, "split: official has .* so test_fraction must be 0.*set split to drawn"),
         ({"split": "half"}, "'official' or 'drawn'"),
         ({"image_size": 32}, "scaled down only, from 28 pixels"),
-        ({"image_size": 7}, "to 8 at the least"),
-        ({"mirror": "ftp://example.org"}, "ftp:// is not known"),
+        ({"image_size": 7}, "to 8 or more"),
+        ({"mirror": "ftp://example.org"}, "ftp:// is not supported"),
         ({"padding": 2}, "Extra inputs"),
     ],
 )
@@ -216,7 +217,7 @@ def test_options_that_cannot_be_are_refused(module: ModuleType, options: dict, m
         module.Options.model_validate(options)
 
 
-# --- what is published ------------------------------------------------------------------------------------------------
+# --- what is published --------------------------------------------------------------------------------------
 
 
 def test_genuine_files_have_the_checksums_and_sizes_that_are_expected(shared: Path):
@@ -230,7 +231,7 @@ def test_genuine_test_images_go_through(shared: Path, tmp_path: Path, monkeypatc
     """The training files are not at hand: made up ones stand in for them."""
     genuine = mnist.FILES[2:]
     made_up = Published(mnist, tmp_path / "published", monkeypatch)
-    monkeypatch.setattr(mnist, "TEST", 10_000)
+    monkeypatch.setattr(layout, "TEST", 10_000)
     for file in genuine:
         (tmp_path / "published" / file.name).write_bytes((shared / "data" / "mnist" / file.name).read_bytes())
     monkeypatch.setattr(mnist, "FILES", (*mnist.FILES[:2], *(replace(file, urls=()) for file in genuine)))

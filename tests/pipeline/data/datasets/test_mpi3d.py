@@ -1,4 +1,4 @@
-"""MPI3D, the three data sets: archives in the published layout, stored or deflated, of one grid or the other."""
+"""The three data sets of MPI3D: archives in the published layout, stored or compressed, of either grid."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipeline.data.files.download import CHECKSUM_PATTERN
 from pipeline.data.shared import mpi3d
 from pipeline.errors import UserError
 from pipeline.store import npy
+from pipeline.study.folders import members
 from tests.pipeline.whole import serving, whole
 
-FOLDER = Path(__file__).parents[4] / "pipeline" / "datasets"
-NAMES = sorted(path.stem for path in FOLDER.glob("mpi3d_*.py"))
+NAMES = [name for name in members("pipeline.data.datasets") if name.startswith("mpi3d_")]
 SMALL = dict(zip(mpi3d.SIZES, (3, 2, 2, 3, 1, 2, 2), strict=True))
 SMALL_OLDER = {**SMALL, "object_color": 2, "object_shape": 1}
 N, N_OLDER = 144, 48
@@ -51,7 +51,7 @@ def toy() -> ModuleType:
 
 
 def array_bytes(images: np.ndarray, shape: tuple[int, ...] | None = None, fortran: bool = False) -> bytes:
-    """Of a .npy file, version 1.0: magic, version, length, header filled up to a multiple of 64 bytes, content."""
+    """The bytes of a .npy file, version 1.0: magic, version, length, padded header, content."""
     described = (
         f"{{'descr': '{images.dtype.str}', 'fortran_order': {fortran}, 'shape': {shape or images.shape}, }}"
     )
@@ -70,24 +70,24 @@ def archive_bytes(members: dict[str, bytes], compression: int = zipfile.ZIP_STOR
 
 
 def misplaced(archive: bytes) -> bytes:
-    """The archive, whose index is said to be larger than all that there is: it would begin before the file."""
+    """The archive with an index that claims to be larger than the file: it would begin before it."""
     end = archive.rindex(b"PK\x05\x06")
     return archive[: end + 12] + struct.pack("<I", 1 << 30) + archive[end + 16 :]
 
 
 def put(dataset: ModuleType, root: Path, content: bytes, **given: Any) -> tuple[Any, Path]:
     """Options and folder of a data set whose raw file has this content."""
-    path = root / dataset.__name__.rpartition(".")[2] / dataset.FILES[0].name
+    path = root / dataset.__name__.rpartition(".")[2] / dataset.ABOUT.files[0].name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     return dataset.Options.model_validate({"checksum": f"sha256:{digest}", **given}), path.parent
 
 
-# --- the published layout ---------------------------------------------------------------------------------------------
+# --- the published layout -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_the_published_file_is_fetched_once_and_is_read_pixel_for_pixel(
     dataset: ModuleType, compression: int, tmp_path: Path
 ):
@@ -98,7 +98,7 @@ def test_the_published_file_is_fetched_once_and_is_read_pixel_for_pixel(
         options = options.model_copy(update={"mirror": address})
         dataset.fetch(options, folder)
     dataset.fetch(options, folder)  # nobody serves it any more
-    assert (folder / dataset.FILES[0].name).read_bytes() == content
+    assert (folder / dataset.ABOUT.files[0].name).read_bytes() == content
     prepared = dataset.prepare(options, folder)
     np.testing.assert_array_equal(whole(prepared), IMAGES.transpose(0, 3, 1, 2))
     assert (prepared.storage, prepared.shape, prepared.count) == ("uint8", (3, 64, 64), N)
@@ -116,7 +116,7 @@ def test_what_numpy_writes_is_read(toy: ModuleType, tmp_path: Path):
     np.testing.assert_array_equal(whole(prepared), IMAGES.transpose(0, 3, 1, 2))
 
 
-def test_the_number_of_images_tells_the_grid(dataset: ModuleType, tmp_path: Path):
+def test_the_number_of_images_identifies_the_grid(dataset: ModuleType, tmp_path: Path):
     """Of real images there is no smaller grid."""
     content = archive_bytes({"images.npy": array_bytes(IMAGES[:N_OLDER])})
     options, folder = put(dataset, tmp_path, content)
@@ -171,8 +171,11 @@ def test_images_come_in_pieces_and_are_never_all_in_memory(
 ):
     monkeypatch.setattr(npy, "BLOCK", 4 * IMAGE_BYTES)
     options, folder = put(
-        toy, tmp_path, archive_bytes({"images.npy": array_bytes(IMAGES)}, compression), subset={"object_size": [1]}
-    )  # fmt: skip
+        toy,
+        tmp_path,
+        archive_bytes({"images.npy": array_bytes(IMAGES)}, compression),
+        subset={"object_size": [1]},
+    )
     tracemalloc.start()
     try:
         sizes = [len(block) for block in toy.prepare(options, folder).blocks]
@@ -185,7 +188,7 @@ def test_images_come_in_pieces_and_are_never_all_in_memory(
     assert peak < IMAGES.nbytes / 2
 
 
-# --- what is not the published file -----------------------------------------------------------------------------------
+# --- what is not the published file -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -197,8 +200,8 @@ def test_images_come_in_pieces_and_are_never_all_in_memory(
         (array_bytes(IMAGES[0]), r"found uint8 \[64, 64, 3\]"),
         (array_bytes(np.uint8(1), ()), r"found uint8 \[\]"),
         (array_bytes(IMAGES, fortran=True), "Fortran order"),
-        (array_bytes(IMAGES)[:-1], r"images.npy has 1,769,599 bytes, and 144 images take 1,769,600"),
-        (array_bytes(IMAGES) + b"more", "and 144 images take"),
+        (array_bytes(IMAGES)[:-1], r"images.npy has 1,769,599 bytes, and 144 images have 1,769,600"),
+        (array_bytes(IMAGES) + b"more", "and 144 images have"),
         (array_bytes(IMAGES).replace(b", }", b",  ", 1), "multi-line statement|header"),
         (b"not an array", "magic string"),
         (b"", "magic string"),
@@ -216,11 +219,13 @@ def test_another_layout_is_refused(member: bytes, message: str, toy: ModuleType,
         (b"not an archive", "not a zip file.*fetch@mpi3d_toy"),
         (archive_bytes({"images.npy": array_bytes(IMAGES)})[:-1000], "not a zip file"),
         (misplaced(archive_bytes({"images.npy": array_bytes(IMAGES)})), "published layout"),
-        (archive_bytes({"imgs.npy": b"", "labels.npy": b""}), "no member images.npy; it has: imgs.npy, labels.npy"),
+        (
+            archive_bytes({"imgs.npy": b"", "labels.npy": b""}),
+            "no member images.npy; it has: imgs.npy, labels.npy",
+        ),
         (archive_bytes({}), "no member images.npy; it has: none"),
-        (archive_bytes({"images.npy": array_bytes(IMAGES)}, zipfile.ZIP_LZMA), "compressed by method 14"),
     ],
-)  # fmt: skip
+)
 def test_a_foreign_or_truncated_file_is_refused(
     content: bytes, message: str, toy: ModuleType, tmp_path: Path
 ):
@@ -230,7 +235,7 @@ def test_a_foreign_or_truncated_file_is_refused(
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_damage_is_an_error_when_it_is_met(
+def test_damage_is_an_error_when_it_is_read(
     compression: int, toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(npy, "BLOCK", 4 * IMAGE_BYTES)
@@ -246,21 +251,21 @@ def test_damage_is_an_error_when_it_is_met(
 def test_a_raw_file_of_another_checksum_is_an_error(dataset: ModuleType, tmp_path: Path):
     content = archive_bytes({"images.npy": array_bytes(IMAGES)})
     _, folder = put(dataset, tmp_path, content)
-    with pytest.raises(UserError, match=f"not what was fetched.*fetch@{folder.name}"):
+    with pytest.raises(UserError, match=f"its checksum differs.*fetch@{folder.name}"):
         dataset.prepare(dataset.Options(), folder)
 
 
-# --- options and cards ------------------------------------------------------------------------------------------------
+# --- options and cards --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"subset": {"colour": 1}}, "there is no factor 'colour'; factors: object_color, object_shape"),
-        ({"subset": {"object_size": 3}}, "factor 'object_size' takes 1 to 2 values, got 3"),
+        ({"subset": {"object_size": 3}}, "factor 'object_size' has 2 values: keep 1 to 2 of them, got 3"),
         ({"checksum": "55889cb7"}, "should match pattern"),
         ({"image_size": 7}, "scaled down only, from 64 pixels along a side to 8"),
-        ({"mirror": "ftp://example.org"}, "ftp:// is not known"),
+        ({"mirror": "ftp://example.org"}, "ftp:// is not supported"),
     ],
 )
 def test_options_that_cannot_be_are_refused(dataset: ModuleType, given: dict[str, Any], message: str):
@@ -273,9 +278,9 @@ def test_the_cards_are_of_whole_data_sets_that_differ():
     assert NAMES == ["mpi3d_real", "mpi3d_realistic", "mpi3d_toy"]
     for name, module in zip(NAMES, modules, strict=True):
         assert np.prod(tuple(module.ABOUT.factors.values())) == 1_036_800
-        assert module.ABOUT.files == module.FILES
-        assert module.FILES[0].name == f"{name}.npz"
-        assert module.Options().checksum == module.FILES[0].checksum
-    pinned = {module.FILES[0].checksum for module in modules}
+        (file,) = module.ABOUT.files
+        assert file.name == f"{name}.npz"
+        assert module.Options().checksum == file.checksum
+    pinned = {module.ABOUT.files[0].checksum for module in modules}
     assert len(pinned) == len({module.ABOUT.title for module in modules}) == 3
     assert all(re.fullmatch(CHECKSUM_PATTERN, checksum) for checksum in pinned)

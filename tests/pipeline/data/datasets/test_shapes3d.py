@@ -1,4 +1,4 @@
-"""3D Shapes: a file in the published layout is read whatever its chunks are, and no other is taken for one."""
+"""3D Shapes: a file in the published layout is read whatever its chunks are; other files are refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``raw(chunks, ...)``: the data set's folder, with such a file in it that is taken for the published one."""
+    """``raw(chunks, ...)``: the data set's folder with such a file in it, as if it were the published one."""
 
     def write(chunks: tuple[int, ...] | None = (50, 16, 16, 1), **replaced: np.ndarray | None) -> Path:
         path = tmp_path / "shapes3d" / "3dshapes.h5"
@@ -69,7 +69,7 @@ def options(**given: Any) -> shapes3d.Options:
     return shapes3d.Options.model_validate(given)
 
 
-# --- the published layout ---------------------------------------------------------------------------------------------
+# --- the published layout -----------------------------------------------------------------------------------
 
 
 def test_the_published_file_is_fetched_once_and_is_read_pixel_for_pixel(raw: Any, tmp_path: Path):
@@ -124,7 +124,7 @@ def test_scaled_down_images_are_averages_of_the_published_ones(raw: Any):
     np.testing.assert_array_equal(whole(prepared), shrink(IMAGES.transpose(0, 3, 1, 2).copy(), 24))
 
 
-# --- memory -----------------------------------------------------------------------------------------------------------
+# --- memory -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 999, 480_000])
@@ -168,7 +168,7 @@ def test_images_come_in_pieces_and_are_never_all_in_memory(raw: Any, monkeypatch
     assert peak < IMAGES.nbytes / 3
 
 
-# --- what is not the published file -----------------------------------------------------------------------------------
+# --- what is not the published file -------------------------------------------------------------------------
 
 
 def shuffled_labels() -> np.ndarray:
@@ -182,17 +182,32 @@ def shuffled_labels() -> np.ndarray:
     [
         ({"labels": None}, "no array 'labels'; it has: images"),
         ({"images": None}, "no array 'images'; it has: labels"),
-        ({"images": IMAGES[:100]}, r"images should be uint8 \[192, 64, 64, 3\], found uint8 \[100, 64, 64, 3\]"),
+        (
+            {"images": IMAGES[:100]},
+            r"images should be uint8 \[192, 64, 64, 3\], found uint8 \[100, 64, 64, 3\]",
+        ),
         ({"images": IMAGES.astype(np.int16)}, "found int16"),
         ({"labels": LABELS.astype(np.float32)}, r"labels should be float64 \[192, 6\], found float32"),
         ({"labels": LABELS[:, :5]}, r"found float64 \[192, 5\]"),
-        ({"labels": LABELS[::-1]}, r"column 0 of labels \(floor_hue\) is not in lexicographic order: row 0 should have 0"),
-        ({"labels": shuffled_labels()}, r"\(orientation\) .* row 10 should have -30, found 30 \(2 such rows\)"),
-        ({"labels": LABELS * (np.arange(6) != 3)}, r"column 3 of labels \(scale\) should have 2 values, found 1: 0"),
-        ({"labels": np.where(LABELS == 3, np.nan, LABELS)}, r"\(shape\) should have 4 values, found 4: 0, 1, 2, nan"),
+        (
+            {"labels": LABELS[::-1]},
+            r"column 0 of labels \(floor_hue\) is not in lexicographic order: row 0 should have 0",
+        ),
+        (
+            {"labels": shuffled_labels()},
+            r"\(orientation\) .* row 10 should have -30, found 30 \(2 such rows\)",
+        ),
+        (
+            {"labels": LABELS * (np.arange(6) != 3)},
+            r"column 3 of labels \(scale\) should have 2 values, found 1: 0",
+        ),
+        (
+            {"labels": np.where(LABELS == 3, np.nan, LABELS)},
+            r"\(shape\) should have 4 values, found 4: 0, 1, 2, nan",
+        ),
         ({"labels": LABELS + np.arange(N)[:, None]}, r"should have 3 values, found .*, \.\.\."),
     ],
-)  # fmt: skip
+)
 def test_another_layout_is_refused(raw: Any, replaced: dict[str, np.ndarray | None], message: str):
     folder = raw(**replaced)
     with pytest.raises(UserError, match=f"3dshapes.h5 is not 3D Shapes in its published layout: .*{message}"):
@@ -235,21 +250,21 @@ def test_a_raw_file_that_was_changed_is_an_error(raw: Any):
     folder = raw()
     with (folder / "3dshapes.h5").open("ab") as file:
         file.write(b"more")
-    with pytest.raises(UserError, match=r"not what was fetched.*fetch@shapes3d"):
+    with pytest.raises(UserError, match=r"its checksum differs.*fetch@shapes3d"):
         shapes3d.prepare(options(), folder)
 
 
-# --- options ----------------------------------------------------------------------------------------------------------
+# --- options ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"subset": {"colour": 1}}, "there is no factor 'colour'; factors: floor_hue, wall_hue"),
-        ({"subset": {"shape": 5}}, "factor 'shape' takes 1 to 4 values, got 5"),
+        ({"subset": {"shape": 5}}, "factor 'shape' has 4 values: keep 1 to 4 of them, got 5"),
         ({"subset": {"scale": [2]}}, "has the indices 0 to 1"),
         ({"image_size": 65}, "scaled down only, from 64 pixels along a side to 8"),
-        ({"mirror": "ftp://example.org"}, "ftp:// is not known"),
+        ({"mirror": "ftp://example.org"}, "ftp:// is not supported"),
         ({"checksum": "sha256:0"}, "Extra inputs"),
     ],
 )

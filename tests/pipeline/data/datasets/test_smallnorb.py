@@ -31,7 +31,7 @@ N = 60
 Publish = Callable[..., Path]
 
 
-# --- the format, byte by byte -----------------------------------------------------------------------------------------
+# --- the format, byte by byte -------------------------------------------------------------------------------
 
 
 def header(magic: int, *sizes: int) -> bytes:
@@ -51,7 +51,7 @@ def pairs(part: str) -> np.ndarray:
 
 
 def codes(part: str) -> np.ndarray:
-    """int [60, 5] as the files have them, in no order: category, instance, elevation, azimuth 0 2 4, lighting."""
+    """int [60, 5] in the files' layout, unordered: category, instance, elevation, azimuth 0 2 4, lighting."""
     values = [range(5), INSTANCES[part], range(2), (0, 2, 4), range(2)]
     table = np.stack(np.meshgrid(*values, indexing="ij"), axis=-1).reshape(-1, 5)
     return np.random.default_rng(len(part) + 1).permutation(table)
@@ -97,7 +97,7 @@ def prepared(mirror: Path, **more: object) -> Prepared:
     return smallnorb.prepare(options, mirror.parent / "raw")
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("camera", "which"), [("left", 0), ("right", 1)])
@@ -126,7 +126,7 @@ def test_the_published_layout_is_read_to_the_grid(publish: Publish, camera: str,
         np.testing.assert_array_equal(image[0], expected[tuple(factors)])
 
 
-def test_the_instance_is_no_factor_unless_it_is_asked_for(publish: Publish):
+def test_the_instance_is_a_factor_only_if_the_option_is_set(publish: Publish):
     mirror = publish(official())
     with_it, without = prepared(mirror, instance=True), prepared(mirror)
     np.testing.assert_array_equal(whole(with_it), whole(without))
@@ -151,7 +151,7 @@ def test_labels_are_the_categories(publish: Publish):
     np.testing.assert_array_equal(np.bincount(result.labels), [24] * 5)
 
 
-def test_images_are_64_pixels_large_unless_asked_otherwise(publish: Publish):
+def test_images_are_64_pixels_large_by_default(publish: Publish):
     mirror = publish(official())
     full = whole(prepared(mirror, image_size=96))
     np.testing.assert_array_equal(whole(prepared(mirror)), shrink(full, 64))
@@ -185,7 +185,7 @@ def test_images_are_read_in_pieces(publish: Publish, monkeypatch: pytest.MonkeyP
         next(blocks)
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_images_are_read_in_pieces(publish: Publish, monkeypatch: pytest.MonkeyP
         ({"cat": integers(codes(TESTING)[:, :2])}, r"testing-cat.*int32 \[60\], found int32 \[60, 2\]"),
         ({"cat": integers(codes(TESTING)[:, 0])[:-4]}, "testing-cat.*ends within rows 0 to 59"),
         ({"info": integers(codes(TESTING)[:, 1:4])}, r"testing-info.*int32 \[60, 4\], found int32 \[60, 3\]"),
-        ({"cat": integers(codes(TRAINING)[:, 0])}, "every combination of factors should be there once"),
+        ({"cat": integers(codes(TRAINING)[:, 0])}, "every combination of factors should appear once"),
         (
             {"cat": integers(codes(TESTING)[:, 0] + 1)},
             r"testing-cat.*should be 0 to 4, 1, 1, 4, 1.*found 5, 0, ",
@@ -218,7 +218,7 @@ def test_images_are_read_in_pieces(publish: Publish, monkeypatch: pytest.MonkeyP
         ({"info": integers(codes(TESTING)[:, 1:] + [0, 0, 1, 0])}, r"testing-info.*row 0: .*azimuths even"),
         (
             {"info": integers(codes(TESTING)[:, 1:] + [1, 0, 0, 0])},
-            r"should be there once; 120 are not.*0 times",
+            r"should appear once; 120 do not.*0 times",
         ),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_raw_file_that_is_missing_or_another_is_an_error_and_fetching_repairs_
         raw = mirror.parent / "raw" / name
         for damage in (raw.unlink, lambda raw=raw: raw.write_bytes(b"other")):
             damage()
-            with pytest.raises(UserError, match=f"{name} is missing, or not what was fetched"):
+            with pytest.raises(UserError, match=f"{name} is missing, or its checksum differs"):
                 smallnorb.prepare(smallnorb.Options(), raw.parent)
             assert len(whole(prepared(mirror))) == 120
 
@@ -267,7 +267,7 @@ def test_options_that_cannot_be_are_refused(options: dict, message: str):
         smallnorb.Options.model_validate(options)
 
 
-def test_the_card_tells_of_the_true_data_set():
+def test_the_card_describes_the_true_data_set():
     assert dict(smallnorb.ABOUT.factors) == {"category": 5, "elevation": 9, "azimuth": 18, "lighting": 6}
     assert 10 * np.prod(list(smallnorb.ABOUT.factors.values())) == 48_600
     for file in smallnorb.ABOUT.files:

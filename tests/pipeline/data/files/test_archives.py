@@ -1,4 +1,4 @@
-"""Archives as a stranger might send them: honest ones in every format, and each way of not being one."""
+"""Tars as a stranger might send them: valid ones in every format, and every kind of invalid one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import gzip
 import io
 import re
 import shutil
-import stat
-import struct
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,19 +22,11 @@ CONTENTS = {
     "set/first.png": np.random.default_rng(0).bytes(100_000),
     f"set/{'long/' * 40}ünïcode.png": b"deep",
 }
-FORMATS = ["zip", "stored", "tar", "tar.gz", "tar-gnu", "tar-ustar"]
+FORMATS = ["tar", "tar.gz", "tar-gnu", "tar-ustar"]
 EVERYTHING = re.compile(".*")
 
 
 def write(path: Path, form: str, contents: dict[str, bytes], folders: tuple[str, ...] = ()) -> None:
-    if form in ("zip", "stored"):
-        method = zipfile.ZIP_DEFLATED if form == "zip" else zipfile.ZIP_STORED
-        with zipfile.ZipFile(path, "w", method) as archive:
-            for folder in folders:
-                archive.mkdir(folder)
-            for name, content in contents.items():
-                archive.writestr(name, content)
-        return
     layout = {"tar-gnu": tarfile.GNU_FORMAT, "tar-ustar": tarfile.USTAR_FORMAT}.get(form, tarfile.PAX_FORMAT)
     with tarfile.open(path, "w:gz" if form == "tar.gz" else "w", format=layout) as archive:
         for folder in folders:
@@ -103,7 +92,7 @@ def test_files_are_walked_by_their_whole_name(path: Path, form: str):
         assert next(steps) == ("set/first.png", CONTENTS["set/first.png"])
 
 
-def test_a_member_that_is_not_there_is_an_error_that_says_what_is(path: Path, form: str):
+def test_a_missing_member_is_an_error_that_names_others(path: Path, form: str):
     write(path, form, CONTENTS)
     with (
         open_archive(path, most_files=10, most_bytes=1 << 20) as archive,
@@ -114,7 +103,7 @@ def test_a_member_that_is_not_there_is_an_error_that_says_what_is(path: Path, fo
         archive.read("c")
 
 
-def test_what_macos_leaves_is_not_there(path: Path, form: str):
+def test_files_left_by_macos_are_ignored(path: Path, form: str):
     names = ["./a.png", "__MACOSX/._a.png", "b/.DS_Store", "b/._c", "b/c", ".hidden"]
     write(path, form, dict.fromkeys(names, b"x"), ("./", "__MACOSX"))
     assert use(path) == dict.fromkeys(["a.png", "b/c", ".hidden"], b"x")
@@ -144,14 +133,6 @@ def test_the_same_name_twice_is_refused(path: Path, form: str):
     with tarfile.open(path, "w") as archive:
         archive.addfile(tar_header("a"))
         archive.addfile(tar_header("a"))
-    refuse(path, "two of this name", "a")
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_the_same_name_twice_in_a_zip_is_refused(path: Path):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a", b"1")
-        archive.writestr("a", b"2")
     refuse(path, "two of this name", "a")
 
 
@@ -202,100 +183,26 @@ def test_a_tar_member_that_is_no_file_is_refused(
     refuse(path, f"it is .*{match}", "bad")
 
 
-@pytest.mark.parametrize(
-    ("mode", "match"),
-    [(stat.S_IFLNK, "symbolic link"), (stat.S_IFIFO, "neither a file"), (stat.S_IFCHR, "neither a file")],
-)
-def test_a_zip_member_that_is_no_file_is_refused(path: Path, mode: int, match: str):
-    with zipfile.ZipFile(path, "w") as archive:
-        info = zipfile.ZipInfo("bad")
-        info.external_attr = (mode | 0o777) << 16
-        archive.writestr(info, b"/etc/passwd")
-    refuse(path, match, "bad")
-
-
-def forge(path: Path, change: Callable[[bytearray, int, int], None], content: bytes = b"0" * 1000) -> None:
-    """A zip of one deflated member ``a``, its local header and its entry in the index changed."""
-    write(path, "zip", {"a": content})
-    raw = bytearray(path.read_bytes())
-    change(raw, raw.index(b"PK\x03\x04"), raw.index(b"PK\x01\x02"))
-    path.write_bytes(raw)
-
-
-def test_an_encrypted_member_is_refused(path: Path):
-    def encrypt(raw: bytearray, local: int, entry: int) -> None:
-        raw[local + 6] |= 1
-        raw[entry + 8] |= 1
-
-    forge(path, encrypt)
-    refuse(path, "encrypted", "a")
-
-
-def test_a_rare_compression_is_refused(path: Path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("a", b"0" * 1000)
-    refuse(path, "method 14", "a")
-
-
-@pytest.mark.parametrize(
-    ("declared", "summed", "match"),
-    [
-        (10, 10, "Bad CRC-32"),  # what zipfile itself reads and takes for good
-        (10, 11, "declares 10 bytes and holds more"),
-        (10, 1000, "Bad CRC-32"),
-        (5000, 1000, "declares 5,000 bytes and holds 1,000"),
-    ],
-)
-def test_a_zip_member_of_another_length_than_it_declares_is_refused(
-    path: Path, declared: int, summed: int, match: str
-):
-    def lie(raw: bytearray, local: int, entry: int) -> None:
-        checksum = struct.pack("<I", zipfile.crc32(b"0" * summed))
-        raw[local + 14 : local + 18] = raw[entry + 16 : entry + 20] = checksum
-        raw[local + 22 : local + 26] = raw[entry + 24 : entry + 28] = struct.pack("<I", declared)
-
-    forge(path, lie)
-    if declared == summed:
-        with zipfile.ZipFile(path) as archive:
-            assert archive.read("a") == b"0" * 10
-    refuse(path, match, "a")
-
-
-def test_a_bomb_is_not_decompressed_beyond_what_it_declares(path: Path):
-    def lie(raw: bytearray, local: int, entry: int) -> None:
-        raw[local + 22 : local + 26] = raw[entry + 24 : entry + 28] = struct.pack("<I", 10)
-
-    forge(path, lie, bytes(50_000_000))
-    refuse(path, "Bad CRC-32", "a", most_bytes=1000)
+def test_a_bomb_is_not_decompressed(path: Path):
     write(path, "tar.gz", {"a": bytes(50_000_000)})
     refuse(path, "more than 1,000 bytes", most_bytes=1000)
 
 
 def test_a_wrong_checksum_is_found(path: Path):
-    def damage(raw: bytearray, local: int, entry: int) -> None:
-        raw[local + 14] ^= 1
-        raw[entry + 16] ^= 1
-
-    forge(path, damage)
-    refuse(path, r"damaged \(Bad CRC-32", "a")
     write(path, "tar.gz", CONTENTS)
     raw = bytearray(path.read_bytes())
     raw[-5] ^= 1
     path.write_bytes(raw)
-    refuse(path, r"damaged \(CRC check failed")
+    refuse(path, r"damaged: CRC check failed")
 
 
 def test_an_archive_that_is_cut_short_is_found(path: Path, form: str):
     write(path, form, CONTENTS)
     whole = path.read_bytes()
-    end = (
-        whole.rindex(b"deep") // 512 * 512 + 512
-        if form.startswith("tar") and form != "tar.gz"
-        else len(whole)
-    )
+    end = whole.rindex(b"deep") // 512 * 512 + 512 if form != "tar.gz" else len(whole)
     for length in [*range(1, end, len(whole) // 50), end - 1, end - 513]:
         path.write_bytes(whole[:length])
-        refuse(path, "cut short|neither a zip nor a tar")
+        refuse(path, "cut short|neither a tar")
     if end < len(whole):  # between the last member and what says that it is the last
         path.write_bytes(whole[:end])
         refuse(path, "cut short")
@@ -306,15 +213,15 @@ def test_an_archive_that_is_cut_short_is_found(path: Path, form: str):
     [b"", b"<html>not found</html>", b"text " * 1000, gzip.compress(b"text " * 1000), gzip.compress(b"a")],
     ids=["empty", "page", "text", "gzip-of-text", "gzip-of-a-letter"],
 )
-def test_what_is_no_archive_is_told(path: Path, content: bytes):
+def test_other_files_are_refused(path: Path, content: bytes):
     path.write_bytes(content)
-    refuse(path, "neither a zip nor a tar nor a tar.gz")
+    refuse(path, "neither a tar nor a tar.gz")
 
 
-def test_no_file_is_told(tmp_path: Path):
+def test_a_missing_file_is_an_error(tmp_path: Path):
     with (
         pytest.raises(UserError, match="no such file"),
-        open_archive(tmp_path / "a.zip", most_files=1, most_bytes=1),
+        open_archive(tmp_path / "a.tar", most_files=1, most_bytes=1),
     ):
         pass
 
@@ -379,7 +286,7 @@ def test_a_gzipped_tar_is_walked_in_one_pass(path: Path, monkeypatch: pytest.Mon
 
 
 def test_noise_in_an_archive_is_an_error_or_harmless(path: Path, form: str):
-    """Never another exception than a UserError, and never a file outside of what the archive's index may name."""
+    """No exception but UserError, and no name outside of the archive."""
     write(path, form, {"a": b"0123456789" * 30, "b/c": b"x"})
     whole = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -399,7 +306,7 @@ def test_archives_of_the_usual_tools_are_read(path: Path, tmp_path_factory: pyte
     source = tmp_path_factory.mktemp("source")
     (source / "folder").mkdir()
     (source / "folder" / "file").write_bytes(b"content")
-    for make in ("tar", "gztar", "zip"):
+    for make in ("tar", "gztar"):
         made = shutil.make_archive(str(tmp_path_factory.mktemp("made") / "archive"), make, source)
         shutil.copy(made, path)
         assert use(path) == {"folder/file": b"content"}

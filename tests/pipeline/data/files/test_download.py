@@ -203,7 +203,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server: Server, target
     assert pauses == [1, 2]
 
 
-def test_a_server_without_ranges_is_asked_from_the_start(server: Server, target: Path):
+def test_from_a_server_without_ranges_the_whole_file_is_requested(server: Server, target: Path):
     server.takes_ranges = False
     server.script = ["half"]
     download(server.url, target, SHA256)
@@ -234,7 +234,7 @@ def test_not_found_is_said_at_once(server: Server, target: Path, pauses: list[fl
     assert not target.exists()
 
 
-def test_a_busy_server_is_asked_again_after_a_while(server: Server, target: Path, pauses: list[float]):
+def test_a_request_to_a_busy_server_is_repeated_later(server: Server, target: Path, pauses: list[float]):
     server.script = ["503", "429"]
     download(server.url, target, SHA256)
     assert target.read_bytes() == CONTENT
@@ -273,7 +273,7 @@ def test_a_local_file_that_is_not_there_or_another_is_an_error(tmp_path: Path, t
     with pytest.raises(UserError, match="no such file"):
         download(str(tmp_path / "missing.npz"), target, SHA256)
     (tmp_path / "other.npz").write_bytes(b"other")
-    with pytest.raises(UserError, match="is not the file that is expected"):
+    with pytest.raises(UserError, match="is not the expected file"):
         download(str(tmp_path / "other.npz"), target, SHA256)
     assert not target.exists()
 
@@ -292,7 +292,7 @@ def test_checksums_are_those_of_the_usual_tools(tmp_path: Path):
 def test_urls_of_other_kinds_are_refused():
     assert local_path("https://example.org/a.npz") is None
     assert local_path("data/a.npz") == Path("data/a.npz")
-    with pytest.raises(ValueError, match="s3:// is not known here"):
+    with pytest.raises(ValueError, match="s3:// is not supported"):
         local_path("s3://bucket/a.npz")
 
 
@@ -303,7 +303,7 @@ def test_what_had_come_to_its_end_is_not_brought_again(server: Server, target: P
     assert server.ranges == [f"bytes={len(CONTENT)}-"]  # answered by 416 and the length
 
 
-def test_a_server_that_stalls_is_asked_for_the_rest(
+def test_after_a_stall_the_rest_is_requested(
     server: Server, target: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(transfer, "TIMEOUT", (10, 0.1))
@@ -326,13 +326,13 @@ def test_content_that_ends_early_is_gone_on_with_where_the_size_is_known(server:
     ("behaviours", "why"),
     [
         (["404"], "answered 404 Not Found."),
-        (["other"], f"is not the file that is expected.\n  expected {SHA256}\n  found    sha256:"),
-        (["short"], "is not the file that is expected."),
-        (["503"] * 5, "could not be had in 5 attempts.\n  last failure: "),
+        (["other"], f"is not the expected file.\n  expected {SHA256}\n  found    sha256:"),
+        (["short"], "is not the expected file."),
+        (["503"] * 5, "could not be downloaded in 5 attempts.\n  last failure: "),
     ],
     ids=["missing", "other", "short", "busy"],
 )
-def test_where_an_address_fails_the_next_is_asked(
+def test_if_an_address_fails_the_next_is_tried(
     server: Server,
     mirror: Server,
     target: Path,
@@ -356,16 +356,20 @@ def test_the_next_address_goes_on_with_what_came_from_the_last(server: Server, m
     assert mirror.ranges[0] is not None
 
 
-def test_where_every_address_fails_each_is_told(server: Server, mirror: Server, nobody: str, target: Path):
+def test_if_every_address_fails_the_error_names_each(
+    server: Server, mirror: Server, nobody: str, target: Path
+):
     server.script, mirror.script = ["404"], ["other"]
     addresses = [server.url, mirror.url, nobody, str(target.parent / "mine.npz")]
-    with pytest.raises(UserError, match=r"^file\.npz could not be had from any of 4 addresses\.") as raised:
+    with pytest.raises(
+        UserError, match=r"^file\.npz could not be downloaded from any of 4 addresses\."
+    ) as raised:
         download(addresses, target, SHA256)
     message = str(raised.value)
     assert [line for line in message.splitlines() if line.startswith("- ")] == [
         f"- {server.url} answered 404 Not Found.",
-        f"- {mirror.url} is not the file that is expected.",
-        f"- {nobody} could not be had in 5 attempts.",
+        f"- {mirror.url} is not the expected file.",
+        f"- {nobody} could not be downloaded in 5 attempts.",
         f"- {target.parent / 'mine.npz'}: there is no such file.",
     ]
     assert "Try again later" in message
@@ -414,7 +418,7 @@ def test_the_mirror_in_params_goes_before_the_variable(
     fetch_files([published(nobody)], tmp_path / "raw", str(tmp_path))
 
 
-def test_a_mirror_on_the_network_is_asked_first(server: Server, mirror: Server, tmp_path: Path):
+def test_a_mirror_on_the_network_is_tried_first(server: Server, mirror: Server, tmp_path: Path):
     mirror.script = ["whole", "404"]
     files = [published(server.url), published(f"{server.root}/b c.npz", name="b c.npz")]
     fetch_files(files, tmp_path, f"{mirror.root}/sets/")
@@ -427,27 +431,30 @@ def test_what_a_folder_lacks_is_downloaded(server: Server, tmp_path: Path):
     assert server.ranges == [None]
 
 
-def test_another_file_in_a_folder_is_told_and_the_official_address_asked(
+def test_another_file_in_a_folder_is_reported_and_the_official_address_tried(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / "file.npz").write_bytes(OTHER)
     fetch_files([published(server.url)], tmp_path / "raw", str(tmp_path))
     assert (tmp_path / "raw" / "file.npz").read_bytes() == CONTENT
     said = capsys.readouterr().err
-    assert f"{tmp_path / 'file.npz'} is not the file that is expected.\n  expected {SHA256}\n  found " in said
+    assert f"{tmp_path / 'file.npz'} is not the expected file.\n  expected {SHA256}\n  found " in said
 
 
 @pytest.mark.parametrize(
     ("mirror", "match"),
-    [("/no/such/folder", "/no/such/folder is not a folder"), ("s3://bucket", "s3:// is not known here")],
+    [("/no/such/folder", "/no/such/folder is not a folder"), ("s3://bucket", "s3:// is not supported")],
 )
 def test_a_mirror_that_is_none_is_an_error(nobody: str, tmp_path: Path, mirror: str, match: str):
     with pytest.raises(UserError, match=f"mirror: .*{match}"):
         fetch_files([published(nobody)], tmp_path, mirror)
 
 
-def test_without_a_network_it_says_what_to_put_where(nobody: str, tmp_path: Path):
-    cure = "into a folder and name it as `mirror` in params.yaml or in the environment variable " + DOWNLOADS
+def test_without_a_network_the_error_says_which_files_to_put_into_which_folder(nobody: str, tmp_path: Path):
+    cure = (
+        "into a folder and name that folder as `mirror` in params.yaml or in the environment variable "
+        + DOWNLOADS
+    )
     with pytest.raises(UserError) as raised:
         fetch_files([published(nobody)], tmp_path / "raw", None)
     assert f"put file.npz (1.3 MB) from {nobody} {cure}" in str(raised.value)
@@ -482,7 +489,7 @@ def test_of_two_processes_one_downloads_and_the_other_waits(server: Server, targ
         assert server.stalled.wait(60)
         with process(server.url, target) as second:
             assert second.stderr is not None
-            assert second.stderr.readline() == f"another process is bringing {target}; waiting for it\n"
+            assert second.stderr.readline() == f"another process is downloading {target}; waiting for it\n"
             if killed:
                 first.kill()
             else:
@@ -524,7 +531,8 @@ def test_a_full_disk_is_an_error_that_says_so(server: Server, tmp_path: Path):
     disk, source = tmp_path / "disk", tmp_path / "source.npz"
     disk.mkdir()
     source.write_bytes(CONTENT)
-    own_mounts = ["unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=1m none "$1" && shift && exec "$@"', "sh"]  # fmt: skip
+    mount = 'mount -t tmpfs -o size=1m none "$1" && shift && exec "$@"'
+    own_mounts = ["unshare", "-Urm", "sh", "-c", mount, "sh"]
     try:
         trial = subprocess.run([*own_mounts, str(disk), "true"], capture_output=True, text=True)
     except FileNotFoundError:
@@ -536,7 +544,7 @@ def test_a_full_disk_is_an_error_that_says_so(server: Server, tmp_path: Path):
     assert not result.returncode, result.stderr
     size_known, length_said, local, *midst, at_last = json.loads(result.stdout)
     for message in (size_known, length_said, local):
-        assert f"{disk}: 1.3 MB are still to come, and 1.0 MB are free there. Make room" in message
+        assert f"{disk}: 1.3 MB are missing, and 1.0 MB are free there. Make room" in message
     for message, length, names in (midst[:3], midst[3:]):
         assert message.startswith(f"{disk}: file.npz does not fit (No space left on device), and 0 bytes are")
         assert 0.9e6 < length < len(CONTENT)
@@ -551,7 +559,7 @@ def test_a_file_without_a_known_checksum_is_pinned_by_what_comes_first(
     server: Server, target: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert download(server.url, target, None) is True
-    assert f"What came is {SHA256}" in capsys.readouterr().err.replace("\n", " ")
+    assert f"The downloaded file has {SHA256}" in capsys.readouterr().err.replace("\n", " ")
     assert pinned(target) == SHA256
     assert download(server.url, target, None) is False
     fetch_files([RemoteFile(target.name, (server.url,), None)], target.parent, None)
@@ -563,5 +571,5 @@ def test_a_file_without_a_known_checksum_is_pinned_by_what_comes_first(
     other = target.with_name("other")
     other.write_bytes(b"another file")
     target.unlink()
-    with pytest.raises(UserError, match="is not the file that is expected"):
+    with pytest.raises(UserError, match="is not the expected file"):
         download(str(other), target, None)

@@ -1,30 +1,30 @@
-"""What ``benchmarks.training`` prints and writes."""
+"""The tables that ``benchmarks.training`` prints, and the content of its result file."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from benchmarks import flops, study_model
+from benchmarks import flops, machine, study_model
 from benchmarks.measure import Entry
 from benchmarks.table import table
+from pipeline.study.wording import duration
 
-__all__ = ["NOTES", "family_table", "heading", "rows", "write"]
+__all__ = ["NOTES", "content", "family_table", "heading", "rows"]
 
 NOTES = """\
-Rates are sums over all models that train at the same time. × pythae: to the best of its rows; (1): to its row of one process.
-pythae: the same layers, critic included; float32, since its mixed precision is off for Bernoulli pixels. Its FactorVAE trains on half of
-what it reads, so it reads 128 images a step, and the 64 that it trains on are counted. plain: DataLoader, autograd, Adam.
-Memory: of one process, without DataLoader workers; a peer's process maps all images as float32."""
+A rate is the sum over all models that train at the same time. × pythae: ratio to the best of pythae's rows;
+(1): to its row of one process.
+pythae: the same layers, critic included, in float32, since its mixed precision is off for Bernoulli pixels.
+Its FactorVAE trains on half of the images that it reads: it reads 128 per step, and 64 are counted.
+plain: DataLoader, autograd, Adam.
+memory: of one process, without DataLoader workers; a peer's process maps all images as float32."""
 
 
 def rows(family: str, entries: Sequence[Entry], device: str) -> list[dict[str, Any]]:
-    """One mapping per entry: what it was, every round's rate, and what follows from them."""
+    """One mapping per entry: spec and layout, the rate of every round, and ratios to other entries."""
     operations_per_image = {
         ours: flops.step(family, study_model.BATCH_SIZE, one_pass=ours) / study_model.BATCH_SIZE
         for ours in (True, False)
@@ -52,7 +52,7 @@ def rows(family: str, entries: Sequence[Entry], device: str) -> list[dict[str, A
             **entry.memory,
         }
         if entry.rate and entry.spec.contestant != "matrix":
-            # on a GPU one process's products stand for the card
+            # on a GPU the products are measured in one process only
             peak = matrix.get((row["precision"], entry.layout.processes)) or (
                 matrix.get((row["precision"], 1)) if device == "cuda" else None
             )
@@ -71,7 +71,7 @@ def rows(family: str, entries: Sequence[Entry], device: str) -> list[dict[str, A
 
 
 def family_table(rows: Sequence[Mapping[str, Any]], device: str) -> str:
-    """The rows as text, and below them ours against the peers."""
+    """The rows as a table, followed by a comparison of ours with the peers."""
     head = ["", "proc×thr", "pack", "rate", "[low-high]", "steps/s", "× pythae", "(1)", "× plain"]
     head += ["matrix", "memory", "study model"]
     lines = []
@@ -95,7 +95,7 @@ def family_table(rows: Sequence[Mapping[str, Any]], device: str) -> str:
                 *(_times(row[key]) for key in ("times_pythae", "times_pythae_alone", "times_plain")),
                 "" if row["share_of_matrix_rate"] is None else f"{row['share_of_matrix_rate']:.1%}",
                 "" if not bytes_ else f"{bytes_ / 2**20:,.0f} MiB",
-                _duration(row["study_model_seconds"]),
+                duration(row["study_model_seconds"]),
             ]
         if row["failed"]:
             cells[-1] = row["failed"]
@@ -109,37 +109,34 @@ def family_table(rows: Sequence[Mapping[str, Any]], device: str) -> str:
         top = max(ours, key=lambda r: r["rate"])
         for what, row in (("alone", solo), ("at best", top)):
             text += (
-                f"\nours {what} ({row['processes']}×{row['threads']}, pack {row['pack']}): {row['rate']:,.0f} images/s, "
-                f"{_times(row['times_pythae'], '?')} pythae's best, {_times(row['times_pythae_alone'], '?')} its one process, "
-                f"{_times(row['times_plain'], '?')} plain's best, a study model in {_duration(row['study_model_seconds'])}"
+                f"\nours {what} ({row['processes']}×{row['threads']}, pack {row['pack']}): "
+                f"{row['rate']:,.0f} images/s, {_times(row['times_pythae'], '?')} pythae's best, "
+                f"{_times(row['times_pythae_alone'], '?')} its one process, "
+                f"{_times(row['times_plain'], '?')} plain's best, "
+                f"a study model in {duration(row['study_model_seconds'])}"
             )
     return text
 
 
 def heading(described: Mapping[str, Any], settings: argparse.Namespace) -> str:
-    """What is measured, on what."""
-    versions = (
-        f"python {described['python']}, torch {described['torch']}, pythae {described['pythae'] or '-'}"
-    )
+    """The model, the machine and the number of measurements."""
     return (
         f"training speed: dSprites 64×64 ({settings.images:,} evenly spaced images for all), network conv, "
         f"{study_model.LATENTS} latents, batch {study_model.BATCH_SIZE}\n"
-        f"{described['device']}, {described['cores']} cores; {versions}; {described['date']}; "
-        f"commit {(described['commit'] or 'unknown')[:12]}\n"
+        f"{machine.heading(described)}; pythae {described['pythae'] or '-'}\n"
         f"medians of {settings.rounds} rounds of {settings.seconds:g} s, in turns"
     )
 
 
-def write(
-    path: Path,
+def content(
     described: Mapping[str, Any],
     settings: argparse.Namespace,
     notes: Sequence[str],
     results: Mapping[str, Any],
-) -> None:
-    """Everything as JSON, put in place at once."""
+) -> dict[str, Any]:
+    """The content of the result file."""
     plain = {name: value for name, value in vars(settings).items() if name not in ("out", "layouts")}
-    content = {
+    return {
         "benchmark": "training",
         "machine": dict(described),
         "settings": plain | {"layouts": [asdict(layout) for layout in settings.layouts]},
@@ -154,9 +151,6 @@ def write(
         "notes": [*notes, *NOTES.splitlines()],
         "families": dict(results),
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-    os.replace(temporary, path)
 
 
 def _ratio(value: float, to: float | None) -> float | None:
@@ -165,7 +159,3 @@ def _ratio(value: float, to: float | None) -> float | None:
 
 def _times(ratio: float | None, missing: str = "") -> str:
     return missing if ratio is None else f"{ratio:.2f}×"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:,.1f} s" if seconds < 600 else f"{seconds / 3600:,.2f} h"

@@ -1,9 +1,12 @@
-"""Packages carried as wheels to a machine without an index: what pythae needs, in benchmarks/wheels/ (``make gpu-wheels``).
+"""Imports packages from wheels in benchmarks/wheels/ on a machine without a package index (``make
+gpu-wheels``).
 
-A wheel is an archive of what stands in site-packages. All are unpacked, since one of them is compiled, and come last on the path: what is
-installed keeps its place. Processes started meanwhile get the path with them.
+The wheels are pythae and the packages that it needs. A wheel is an archive of files of site-packages. All
+wheels are unpacked, since one of the packages is compiled. The folder comes last on the path, so installed
+packages have precedence. Processes that are started meanwhile have the same path.
 
-Of SciPy, too large to carry for it, pythae imports one module, for a model that is not compared: an empty one stands in for it.
+Of SciPy, which is too large to bring along, pythae imports one module, for a model that is not compared. An
+empty module stands in for it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["WHEELS", "unpacked", "why_not"]
+__all__ = ["WHEELS", "import_error", "unpacked"]
 
 WHEELS = Path(__file__).parent / "wheels"
 STAND_INS = ("scipy/__init__.py", "scipy/special.py")
@@ -24,7 +27,7 @@ STAND_INS = ("scipy/__init__.py", "scipy/special.py")
 
 @contextmanager
 def unpacked(wheels: Path = WHEELS) -> Iterator[None]:
-    """Within the block the packages of ``wheels`` can be imported; a folder that does not exist has none."""
+    """Make the packages of ``wheels``, if the folder exists, importable within the block."""
     if not wheels.exists():
         yield
         return
@@ -44,10 +47,12 @@ def unpacked(wheels: Path = WHEELS) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def why_not(module: str) -> str:
-    """Why ``module`` cannot be imported, in a line; "" if it can."""
+def import_error(module: str) -> str:
+    """Why ``module`` cannot be imported, in a line; empty if it can be imported."""
     try:
         importlib.import_module(module)
-    except Exception as error:  # a compiled package of another Python, a version that another package refuses
+    except (
+        Exception
+    ) as error:  # a package compiled for another Python, or a version that another package rejects
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     return ""

@@ -1,8 +1,9 @@
-"""Several trainings side by side on one device, sharing one copy of the data.
+"""Several trainings advance side by side on one device and share one copy of the data.
 
-On a GPU every training is a captured step on a stream of its own, and the steps of all are queued in turns: what one leaves idle the
-others fill. On a CPU each goes to its next row in turn. No training reads or writes anything of another's, so each one's result is what it
-would be alone, bit for bit, and one that diverges or fails leaves the others as they were.
+On a GPU every training is a captured step on its own stream. One step of each training is queued in turn, so
+that the steps fill each other's idle time. On a CPU each training goes to its next row in turn. No training
+reads or writes anything of another one. So each result is bit for bit the result that the training has alone,
+and one that diverges or fails does not change the others.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ __all__ = ["advance"]
 
 
 def advance(trainings: Sequence[Training]) -> list[Row | Exception]:
-    """Bring each of ``trainings``, none of them at its last step, to its next row.
+    """Advance each of ``trainings`` to its next row; none may be at its last step.
 
-    One outcome for each, in their order: the row, or the exception that ended it (``Diverged``, out of memory, ...).
+    One outcome for each training: its row, or the exception that ended it (``Diverged``, out of memory, ...).
     """
     outcomes: dict[int, Row | Exception] = {}
     on_gpu = [i for i, training in enumerate(trainings) if training.device.type == "cuda"]
@@ -28,7 +29,7 @@ def advance(trainings: Sequence[Training]) -> list[Row | Exception]:
 
 
 def _advance(trainings: Sequence[Training], group: list[int], outcomes: dict[int, Row | Exception]) -> None:
-    """The trainings of ``group``, one update of each at a time."""
+    """Advance the trainings of ``group`` together, one update of each in turn."""
 
     def attempt(i: int, method: str) -> None:
         try:

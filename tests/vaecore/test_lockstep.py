@@ -1,4 +1,4 @@
-"""Side by side is alone: the same bits, and nobody's end is another's."""
+"""Trainings side by side give the bits that each gives alone, and the end of one does not end another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from tests.vaecore import small
 from vaecore.families import names
-from vaecore.packing import advance
+from vaecore.lockstep import advance
 from vaecore.training import Diverged, Training, train
 
 
@@ -35,23 +35,23 @@ def together(trainings: list[Training]) -> tuple[list[Rows], dict[int, Exception
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_packed_is_alone_bit_for_bit(precision):
+def test_together_and_alone_are_equal_bit_for_bit(precision):
     makers: list[Callable[[], Training]] = [
         *(lambda name=name: start(name, precision=precision) for name in names()),
         lambda: start("vae", seed=1, precision=precision),
         lambda: start("vae", steps=17, record_every=4, precision=precision),
     ]
-    packed = [make() for make in makers]
-    rows, ended = together(packed)
+    trainings = [make() for make in makers]
+    rows, ended = together(trainings)
     assert not ended
-    for make, pack, seen in zip(makers, packed, rows, strict=True):
+    for make, training, seen in zip(makers, trainings, rows, strict=True):
         alone = make()
         assert list(train(alone)) == seen
-        torch.testing.assert_close(alone.family.state_dict(), pack.family.state_dict(), rtol=0, atol=0)
-        assert alone.generator.get_state().equal(pack.generator.get_state())
+        torch.testing.assert_close(alone.family.state_dict(), training.family.state_dict(), rtol=0, atol=0)
+        assert alone.generator.get_state().equal(training.generator.get_state())
 
 
-def test_a_diverging_one_leaves_the_others_alone():
+def test_a_diverging_training_does_not_change_the_others():
     def others() -> list[Training]:
         return [start("vae"), start("beta_vae", seed=3)]
 
@@ -78,7 +78,7 @@ def test_any_failure_is_the_outcome_of_its_own_training(monkeypatch):
     assert str(error) == "no more memory"
 
 
-def test_a_finished_one_has_no_next_row():
+def test_a_finished_training_has_no_next_row():
     done = start("vae", steps=0)
     (outcome,) = advance([done])
     assert isinstance(outcome, ValueError)

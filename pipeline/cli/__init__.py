@@ -1,0 +1,1 @@
+"""The command line: ``betabench run | plan | list | show | check | ui | doctor``, one module per command."""
