@@ -8,10 +8,10 @@ s_i    1, or N / (classes · n_class(i)) if classes are balanced
 λ      the penalty, 1/C in the terms of scikit-learn's LogisticRegression, whose default is 1; twice that for
        two classes, since scikit-learn has one row of W for both; b has no penalty
 
-The optimum is that of scikit-learn, whose own solver takes 3 to 9 times as long in the metrics that use this
-one (`python -m benchmarks.solvers`: EDI 0.51 s instead of 0.06 s, explicitness 0.52 s instead of 0.15 s, for
-10,000 rows, 10 codes and dSprites' factors on one thread of an AMD EPYC). It agrees in the scores to 1e-3,
-the tolerance of scikit-learn's solver.
+The optimum is that of scikit-learn, whose own solver takes 3 to 8 times as long in the metrics that use this
+one. On one thread of an AMD EPYC, with 10,000 rows, 10 codes and dSprites' factors, EDI takes 0.46 s with it
+instead of 0.06 s, and explicitness 0.45 s instead of 0.15 s (`python -m benchmarks.solvers`). The scores of
+both solvers agree to 1e-3, the effect of scikit-learn's tolerance.
 
 The solver is L-BFGS with two preparations, which reduce the number of its steps. The coordinates are such
 that the loss, with its penalty, is curved about equally along all directions; so columns may differ in scale.

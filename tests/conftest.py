@@ -1,4 +1,4 @@
-"""Fixtures for every test: the shared reference data, and small real data sets in a store of the test's own."""
+"""Fixtures for every test: the shared reference data, and small real data in a store of the test's own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference values and genuine data that BETABENCH_SHARED names; a user's clone has none."""
+    """The reference values and genuine data that BETABENCH_SHARED names; a user's clone has none."""
     folder = os.environ.get("BETABENCH_SHARED")
     if not folder or not Path(folder).is_dir():
         pytest.skip("BETABENCH_SHARED does not name the folder of reference data")

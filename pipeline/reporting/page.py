@@ -55,9 +55,9 @@ MANY = 12
 """The largest number of factors that are named at the head of a section."""
 
 PLANE = (
-    "Small marks are seeds. Large marks are means over seeds, joined from the weakest to the strongest setting. "
-    "Along a dotted line −ELBO = rate + distortion is constant, in nats; lower left is better. Click a family in "
-    "the legend to hide it."
+    "Small marks are seeds. Large marks are means over seeds, joined from the weakest to the strongest "
+    "setting. Along a dotted line −ELBO = rate + distortion is constant, in nats; lower left is better. "
+    "Click a family in the legend to hide it."
 )
 GALLERY = (
     "Reconstructions: the originals are in the upper row of each strip. Traversals: each row moves one "

@@ -26,7 +26,7 @@ NO_OUTPUT_DEPENDS_ON = {
     "pipeline/errors.py": "it shows errors",
 }
 CHECKS_PARAMS = ("pipeline.study",)
-"""Fetching and preparing import this room to read params.yaml: the values are the stage's `params`, the checks change no output."""
+"""Fetching and preparing import this room to read params.yaml: the values are their `params` in dvc.yaml."""
 BY_NAME = {
     "tune": ["metrics", "vaecore"],
     "evaluate": ["metrics", "vaecore"],
@@ -57,7 +57,7 @@ def files_of(module: str) -> set[Path]:
 
 
 def made_of(*modules: str, leaving_out: tuple[str, ...] = ()) -> set[str]:
-    """Modules and all of ours that they import, as paths from the root; without what the modules left out bring along."""
+    """Modules and all of ours that they import, as paths from the root, without the packages left out."""
     apart = {path for name in leaving_out for path in ROOT.joinpath(*name.split(".")).rglob("*.py")}
     found: set[Path] = set()
     waiting = {path for name in modules for path in files_of(name)}

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from tests.pipeline.clone import Clone
 
-FRAGILE = '''"""A family that fails while BROKEN is beside params.yaml, once if ONCE is, or dies once: KILL."""
+FRAGILE = '''"""It fails while BROKEN is beside params.yaml, once if ONCE is, and dies once if KILL is."""
 import os
 import signal
 from pathlib import Path

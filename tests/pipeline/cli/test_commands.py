@@ -158,7 +158,7 @@ def test_from_another_copy_the_code_of_the_folder_is_run(tmp_path: Path):
     shutil.copy(ROOT / "vaecore" / "schedules" / "linear.py", own)
     program = "import pipeline.cli.main as cli; cli.main(['list'])"
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path / "metrics", env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-c", program], cwd=tmp_path / "metrics",
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "stairs" in done.stdout, done.stderr
