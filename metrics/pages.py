@@ -68,11 +68,11 @@ Table = Mapping[str, Mapping[str, float]]
 
 
 def judged() -> list[str]:
-    """The metrics of the table: those that need an array of latents."""
+    """The metrics of the table: those that need an array of latents, or of groups of them."""
     return [
         name
         for name in metrics.names()
-        if any("L" in ARRAYS[array].shape for array in parameters(name).arrays)
+        if any({"L", "G"} & {*ARRAYS[array].shape} for array in parameters(name).arrays)
     ]
 
 

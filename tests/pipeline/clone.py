@@ -15,7 +15,10 @@ import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-__all__ = ["Clone", "environment"]
+__all__ = ["ONE_CORE", "Clone", "environment"]
+
+ONE_CORE = '{"CPU": 1}'
+"""RAY_OVERRIDE_RESOURCES with which Ray has a core, whatever the machine has."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +48,7 @@ def environment() -> dict[str, str]:
     own = str(Path(sys.executable).parent)
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder != own]
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return {**kept, "PATH": os.pathsep.join(folders)}
+    return {**kept, "PATH": os.pathsep.join(folders), "RAY_OVERRIDE_RESOURCES": ONE_CORE}
 
 
 class Clone:

@@ -22,6 +22,7 @@ from pipeline.study.expansion import expand
 from pipeline.study.params import Params
 from pipeline.study.settings import strength
 from pipeline.study.trial import Trial
+from tests.pipeline.clone import ONE_CORE
 from tests.vaecore.small import CLASSES, FACTOR_SIZES
 from vaecore.batch import Sampler
 from vaecore.families import family_class
@@ -53,6 +54,12 @@ MACHINE = {
 }  # fmt: skip
 
 Make = Callable[..., tuple[Params, Store]]
+
+
+@pytest.fixture(autouse=True)
+def _one_core_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests run side by side, so Ray starts one worker process in each; tests of several say so."""
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_CORE)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from pipeline.data.arrays.dataset import About, CommonOptions, Prepared, fetched
 from pipeline.data.files.download import holds
@@ -56,6 +55,8 @@ def fetch(options: Options, folder: Path) -> None:
     path = folder / TABLE
     if holds(path, CHECKSUM):
         return
+    from sklearn.datasets import load_digits  # takes seconds, and every stage reads the options above
+
     digits = load_digits()
     text = io.StringIO()
     np.savetxt(text, np.column_stack([digits.data, digits.target]), fmt="%d", delimiter=",")

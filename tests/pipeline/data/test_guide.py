@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -34,11 +35,12 @@ def write(folder: Path, content: str) -> None:
 
 def type_in(clone: Clone, language: str, content: str) -> str:
     lines = [line for line in content.splitlines() if not line.startswith(INSTALLING)]
+    activated = os.pathsep.join([str(Path(sys.executable).parent), clone.environment["PATH"]])
     command = {"bash": ["bash", "-ec"], "python": [sys.executable, "-c"]}[language]
     ran = subprocess.run(
         [*command, "\n".join(lines)],
         cwd=clone.folder,
-        env=clone.environment,
+        env={**clone.environment, "PATH": activated},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from pipeline.store.layout import Store
 from pipeline.study.applicability import inapplicable
 from pipeline.study.expansion import expand
 from pipeline.study.params import Params
+from tests.pipeline.stages import run_stage
 from tests.vaecore.small import example
 from vaecore.families import family_class, names
 
@@ -365,13 +363,7 @@ def test_a_damaged_table_is_named(make_study):
 
 
 def test_the_stage_shows_a_user_error_without_a_traceback(tmp_path):
-    found = subprocess.run(
-        [sys.executable, "-m", "pipeline.report"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
-    )
+    found = run_stage("report", tmp_path)
     assert found.returncode == 1
     assert "report: params.yaml: there is no such file here" in found.stderr
     assert "Traceback" not in found.stderr

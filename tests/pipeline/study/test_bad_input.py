@@ -1,7 +1,6 @@
 """Mistakes of users, stage by stage: one screen, no traceback, status 1, and no finished work is lost.
 
-Mistakes within params.yaml are in test_params.py, damaged files in test_layout.py and test_trial.py. Here the
-stages run as DVC runs them.
+Mistakes within params.yaml are in test_params.py, damaged files in test_layout.py and test_trial.py.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ import yaml
 
 from pipeline.store.layout import Store
 from pipeline.study.hyper_grid import hyper_points
+from tests.pipeline.stages import run_stage
 from tests.vaecore.small import example
 from vaecore.families import family_class, names
 
@@ -37,21 +38,12 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def stage(name: str, store: Store, **changes: Any) -> subprocess.CompletedProcess[str]:
+def stage(name: str, store: Store, **changes: Any) -> CompletedProcess[str]:
     (store.root / "params.yaml").write_text(yaml.safe_dump({**PARAMS, **changes}))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("RAY_ADDRESS", None)
-    return subprocess.run(
-        [sys.executable, "-m", f"pipeline.{name}"],
-        cwd=store.root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return run_stage(name, store.root)
 
 
-def refused(process: subprocess.CompletedProcess[str], *expected: str) -> None:
+def refused(process: CompletedProcess[str], *expected: str) -> None:
     assert process.returncode == 1, process.stdout + process.stderr
     assert "Traceback" not in process.stdout + process.stderr
     for part in expected:
@@ -133,6 +125,7 @@ def test_nothing_to_report(digits_store: Store):
 
 
 def test_the_wrong_folder(tmp_path: Path):
+    """In a process of its own, as DVC starts it."""
     process = subprocess.run(
         [sys.executable, "-m", "pipeline.tune"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=120,

@@ -64,7 +64,7 @@ def test_images_of_8_pixels_have_one_size(size: int):
 def test_other_digits_in_another_scikit_learn_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     other = load_digits()
     other.target[0] = 9
-    monkeypatch.setattr(digits, "load_digits", lambda: other)
+    monkeypatch.setattr("sklearn.datasets.load_digits", lambda: other)
     with pytest.raises(UserError, match=r"constraints\.txt"):
         digits.fetch(digits.Options(), tmp_path)
     assert not list(tmp_path.iterdir())
