@@ -44,6 +44,7 @@ from pipeline.study.metric_settings import read_call
 from pipeline.study.model import images_of, load_model, sampler_of
 from pipeline.study.params import load
 from pipeline.study.trial import Trial
+from tests.metrics.expectations import expected
 from tests.pipeline.small_study import FEW, configure, prepare, train_all, trials_of
 from tests.vaecore.small import example
 from vaecore.families import family_class, names, reference
@@ -164,7 +165,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Everything:
         patch.delenv("RAY_OVERRIDE_RESOURCES", raising=False)  # all cores
         patch.setenv("PYTHONPATH", str(ROOT))
         configure(
-            {name: INTERVALS.get(name) for name in ALL},
+            {name: INTERVALS.get(name, expected(name).settings) for name in ALL},
             families={name: example(name) for name in KINDS},
             seeds=[0, 1],
             untrained=False,
@@ -222,12 +223,13 @@ def test_every_metric_gets_its_arrays_on_the_rows_it_says(everything: Everything
         }
         rng = np.random.default_rng(seed_of(own.key, name))
         if name in INTERVALS:
-            expected = uncertainty.interval(name, given, rng, **INTERVALS[name])
+            values = uncertainty.interval(name, given, rng, **INTERVALS[name])
             assert {f"{name}_low", f"{name}_high"} <= set(found[name]["values"])
         else:
-            expected = metrics.function(name)(**given, **({"rng": rng} if "rng" in needs else {}))
+            given |= {"rng": rng} if "rng" in needs else {}
+            values = metrics.function(name)(**given, **expected(name).settings)
         # float32 matrix products of other sizes (all rows decoded here, held-out ones there) round otherwise
-        assert found[name]["values"] == pytest.approx(expected, rel=1e-4, abs=1e-5), name
+        assert found[name]["values"] == pytest.approx(values, rel=1e-4, abs=1e-5), name
         in_folder = {"disentanglement": "all"}.get(metrics.names()[name], "test")
         assert found[name]["split"] == in_folder, name
 
