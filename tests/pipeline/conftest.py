@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mlflow.tracking import MlflowClient
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -60,6 +61,14 @@ Make = Callable[..., tuple[Params, Store]]
 def _one_core_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run side by side, so Ray starts one worker process in each; tests of several say so."""
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", ONE_CORE)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow store: making one takes seconds, and most tests need no more than a copy."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -297,9 +297,10 @@ def test_results_do_not_depend_on_the_number_of_workers(
 
 
 @pytest.fixture
-def study(digits_store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+def study(digits_store: Store, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Three trained models and an untrained one, in the current folder; nothing scored."""
     monkeypatch.chdir(digits_store.root)
+    shutil.copy(empty_mlflow, digits_store.root)
     configure(FEW)
     train_all(digits_store)
     return digits_store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -137,7 +138,8 @@ def root(tmp_path: Path, store: Store) -> Path:
 
 
 @pytest.fixture
-def sqlite(root: Path) -> str:
+def sqlite(root: Path, empty_mlflow: Path) -> str:
+    shutil.copy(empty_mlflow, root)
     return "sqlite:///mlflow.db"
 
 
