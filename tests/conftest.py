@@ -38,3 +38,12 @@ def digits_store(tmp_path: Path) -> Store:
         meta={"shape": [1, 8, 8], "storage": "uint8", "licence": "BSD-3-Clause", "citation": "scikit-learn"},
     )
     return store
+
+
+FIRST = ("test_study.py", "test_guide.py", "test_evaluate.py", "test_model_grid.py")
+"""Files of the longest tests, mostly real studies."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, on one worker: or a core waits at the end, and one study for another."""
+    items.sort(key=lambda item: item.path.name not in FIRST)
