@@ -96,7 +96,10 @@ def _above() -> Iterator[str]:
             return
         if os.path.basename(arguments[0]).startswith("python"):
             yield arguments[0]
-        status = Path("/proc", str(process), "stat").read_text()
+        try:
+            status = Path("/proc", str(process), "stat").read_text()
+        except OSError:  # it has ended meanwhile
+            return
         process = int(status.rpartition(")")[2].split()[1])
 
 

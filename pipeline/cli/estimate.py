@@ -87,9 +87,8 @@ def _earlier(store: Store) -> Iterator[tuple[dict[str, Any], dict[str, Any], dic
         result, config = read_json(path), read_json(path.parent / "config.json")
         if not result or not config or not result.get("images_per_second"):
             continue
-        if {name: result["machine"].get(name) for name in ("cpu", "gpu")} == {
-            name: here[name] for name in ("cpu", "gpu")
-        }:
+        ran_on = result.get("machine", {})
+        if all(ran_on.get(name) == here[name] for name in ("cpu", "gpu")):
             yield config, result, store.trial_scores(config["dataset"], path.parent.name)["metrics"]
 
 
